@@ -1,0 +1,138 @@
+"""What the product needs of models. Adapters are in `models/providers/`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from footnote.platform.context import OrganizationContext
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """Identity of an embedding model; stored with every vector.
+
+    Attributes:
+        name: Hub name, for instance `sentence-transformers/all-MiniLM-L6-v2`.
+        revision: Digest of weights and graph: vectors of two revisions are never compared.
+        dimension: Length of a vector; vectors have unit length.
+    """
+
+    name: str
+    revision: str
+    dimension: int
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Queries and passages are kept apart: some models treat them differently."""
+
+    async def model(self) -> EmbeddingModel:
+        """The model that answers."""
+        ...
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        """Vectors of questions or sentences.
+
+        Raises:
+            ModelUnavailable: The endpoint failed or did not answer in time.
+        """
+        ...
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        """Vectors of document chunks; same errors as `embed_queries`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPassage:
+    """A passage as it is offered to a generator: `number` is what a citation `[n]` refers to."""
+
+    number: int
+    title: str
+    text: str
+    score: float
+    location: str = ""
+    language: str = "und"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of the conversation; `actor` is `user` or `assistant`."""
+
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One answer to be written.
+
+    Attributes:
+        context: Whose question it is; a generator that reads corpus statistics is confined to it.
+        question: The member's message.
+        passages: Numbered from 1, best first; empty without retrieval.
+        history: Earlier turns, oldest first.
+        max_tokens: Upper bound of the answer.
+        temperature: 0..1.
+    """
+
+    context: OrganizationContext
+    question: str
+    passages: tuple[PromptPassage, ...]
+    history: tuple[Turn, ...] = ()
+    max_tokens: int = 512
+    temperature: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model counts them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSpan:
+    """Where in passage `number` the evidence of one answer sentence stands (offsets into its text)."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationDelta:
+    """A piece of an answer. The last one carries `finished` and the usage.
+
+    Attributes:
+        text: Text to append to the answer.
+        evidence: Exact spans, from generators that know them.
+        abstained: The generator found no answer in the passages.
+        confidence: 0..1 where the generator has one.
+    """
+
+    text: str = ""
+    evidence: tuple[EvidenceSpan, ...] = ()
+    finished: bool = False
+    abstained: bool = False
+    usage: Usage = field(default_factory=Usage)
+    confidence: float | None = None
+
+
+class Generator(Protocol):
+    """Writes answers."""
+
+    @property
+    def name(self) -> str:
+        """Model name as shown in `metadata.model_used`."""
+        ...
+
+    def stream(self, request: GenerationRequest) -> AsyncIterator[GenerationDelta]:
+        """The answer, piece by piece.
+
+        Raises:
+            ModelUnavailable: The model failed or was too slow.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What every area stands on: settings, errors, tenant context, clock, ids, HTTP and logging."""

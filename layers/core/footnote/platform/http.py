@@ -1,0 +1,167 @@
+"""The HTTP edge that all API functions share: app factory, identity, request ids, error bodies.
+
+Identity comes only from `requestContext.authorizer`, which API Gateway fills with the authorizer's answer.
+Mangum hands the event over in the ASGI scope, the Lambda Web Adapter in the header
+`x-amzn-request-context` (which it sets itself, replacing what a client sent).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from footnote import __version__
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import FootnoteError, NotAuthenticated
+from footnote.platform.ids import new_id
+from footnote.platform.logging import get_logger
+
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
+
+logger = get_logger("http")
+
+
+class RequestModel(BaseModel):
+    """Base of request bodies: unknown fields are refused, so that a typo is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class ErrorBody(BaseModel):
+    """The body of every error answer (section 7 of the reference document)."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+    request_id: str
+
+
+def create_app(title: str) -> FastAPI:
+    """A FastAPI application with Footnote's error bodies and request ids.
+
+    Args:
+        title: The function's name in the merged OpenAPI document.
+    """
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        responses={"4XX": {"model": ErrorBody, "description": "The request cannot be served as it is."},
+                   "5XX": {"model": ErrorBody, "description": "Footnote or a dependency failed."}},
+    )  # fmt: skip
+    app.middleware("http")(_with_request_id)
+    app.exception_handler(FootnoteError)(_on_footnote_error)
+    app.exception_handler(RequestValidationError)(_on_validation_error)
+    app.exception_handler(HTTPException)(_on_http_exception)
+    return app
+
+
+def request_context(request: Request) -> dict[str, Any]:
+    """API Gateway's `requestContext` of this request; empty outside of API Gateway."""
+    event = request.scope.get("aws.event")
+    if isinstance(event, dict):
+        return dict(event.get("requestContext") or {})
+    header = request.headers.get("x-amzn-request-context")
+    return dict(json.loads(header)) if header else {}
+
+
+def client_address(request: Request) -> str:
+    """The caller's address as API Gateway saw it; empty outside of API Gateway."""
+    return str((request_context(request).get("identity") or {}).get("sourceIp") or "")
+
+
+def organization_context(request: Request) -> OrganizationContext:
+    """The verified identity behind the request.
+
+    Raises:
+        NotAuthenticated: The authorizer's answer is missing: the route is not behind the authorizer.
+    """
+    claims = request_context(request).get("authorizer") or {}
+    if not claims.get("organization_id") or not claims.get("user_id"):
+        raise NotAuthenticated("Sign in and send the access token as 'Authorization: Bearer <token>'.")
+    session = claims.get("session_id")
+    return OrganizationContext(
+        organization_id=UUID(claims["organization_id"]),
+        user_id=UUID(claims["user_id"]),
+        role=claims.get("role", "member"),
+        plan=claims.get("plan", "free"),
+        permissions=frozenset(filter(None, claims.get("permissions", "").split(","))),
+        session_id=UUID(session) if session else None,
+        request_id=request.state.request_id,
+    )
+
+
+Identity = Annotated[OrganizationContext, Depends(organization_context)]
+
+
+def error_response(error: FootnoteError, request_id: str) -> JSONResponse:
+    """The HTTP answer for an error of the tree."""
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _error(error.status, error.code, error.message, error.details, request_id, headers)
+
+
+def _error(
+    status: int, code: str, message: str, details: dict[str, Any], request_id: str, headers: dict[str, str]
+) -> JSONResponse:
+    body = ErrorBody(code=code, message=message, details=details, request_id=request_id)
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
+
+
+def _request_id(request: Request) -> str:
+    """The client's `X-Request-ID` where it is harmless, else API Gateway's id, else a new one."""
+    sent = request.headers.get("x-request-id", "")
+    if _SAFE_REQUEST_ID.fullmatch(sent):
+        return sent
+    return str(request_context(request).get("requestId") or new_id())
+
+
+async def _with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    request.state.request_id = _request_id(request)
+    try:
+        response = await call_next(request)
+    except Exception:  # the one place that answers for errors nobody foresaw
+        logger.exception("unhandled error", extra={"request_id": request.state.request_id})
+        message = "An unexpected error occurred. Quote the request id to support."
+        response = _error(500, "INTERNAL_ERROR", message, {}, request.state.request_id, {})
+    response.headers["X-Request-ID"] = request.state.request_id
+    return response
+
+
+async def _on_footnote_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FootnoteError)
+    if error.status >= 500:
+        logger.error("request failed", extra={"code": error.code, "request_id": request.state.request_id})
+    return error_response(error, request.state.request_id)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    """Names each wrong field; never echoes the value, which may be a password."""
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
+        for problem in error.errors()
+    ]
+    first = f"{fields[0]['field']}: {fields[0]['problem']}" if fields else "the body cannot be read"
+    message = f"The request is not valid: {first}."
+    return _error(422, "INVALID_REQUEST", message, {"fields": fields}, request.state.request_id, {})
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _STATUS_CODES.get(error.status_code, "HTTP_ERROR")
+    headers = dict(error.headers or {})
+    return _error(error.status_code, code, str(error.detail), {}, request.state.request_id, headers)

@@ -1,0 +1,217 @@
+"""Typed settings: one model per concern.
+
+Sources, later ones win: defaults here, `footnote/config/<environment>.yaml`, the environment
+(`APP_SECTION__KEY`, for instance `APP_POSTGRES__HOST`), arguments. Unknown keys are errors. Secrets are
+named here, never held: a `*_secret` field is the id of a Secrets Manager secret.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+CONFIG_DIRECTORY = Path(__file__).resolve().parent.parent / "config"
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PostgresSettings(Section):
+    """The system of record. Time limits are those of reliability.md (j)."""
+
+    host: str = "127.0.0.1"
+    port: int = 5432
+    database: str = "footnote"
+    user: str = "footnote_app"
+    password_secret: str = ""
+    sslmode: str = "prefer"
+    connect_timeout_s: float = 2.0
+    statement_timeout_ms: int = 1_000
+    ingestion_statement_timeout_ms: int = 60_000
+    lock_timeout_ms: int = 500
+
+
+class RedisSettings(Section):
+    """Cache and revocation list; losing it never loses data."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    password_secret: str = ""
+    tls: bool = False
+    connect_timeout_s: float = 0.05
+    timeout_s: float = 0.1
+
+
+class StorageSettings(Section):
+    """Document objects in S3."""
+
+    bucket: str = "footnote-documents"
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    upload_expires_s: int = 900
+
+
+class SecretsSettings(Section):
+    """The Parameters and Secrets Lambda extension, which every function reads its secrets through."""
+
+    extension_port: int = 2773
+    timeout_s: float = 2.0
+    cache_s: int = 300
+
+
+class IdentitySettings(Section):
+    """Passwords, tokens and sessions; semantics in reliability.md (c)."""
+
+    issuer: str = "footnote"
+    audience: str = "footnote-api"
+    signing_secret: str = "footnote/identity/signing"
+    verification_secret: str = "footnote/identity/verification"
+    access_token_s: int = 600
+    refresh_idle_s: int = 14 * 24 * 3600
+    refresh_absolute_s: int = 90 * 24 * 3600
+    refresh_grace_s: int = 10
+    password_min_length: int = 8
+    password_max_bytes: int = 1024
+    max_login_attempts: int = 5
+    lock_s: int = 900
+    argon2_memory_kib: int = 19 * 1024
+    argon2_time_cost: int = 2
+    argon2_parallelism: int = 1
+
+
+class EmbeddingSettings(Section):
+    """The embedding endpoint (SageMaker's InvokeEndpoint contract)."""
+
+    endpoint_name: str = "footnote-embedding"
+    runtime_url: str | None = None
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    dimension: int = 384
+    window_tokens: int = 256
+    connect_timeout_s: float = 0.3
+    timeout_s: float = 10.0
+    ingestion_timeout_s: float = 60.0
+    batch_size: int = 32
+
+
+class GenerationSettings(Section):
+    """An OpenAI-compatible generation server. Without `base_url` answers are extractive."""
+
+    base_url: str | None = None
+    model: str = ""
+    api_key_secret: str = ""
+    connect_timeout_s: float = 1.0
+    timeout_s: float = 20.0
+    first_token_timeout_s: float = 8.0
+    context_tokens: int = 32_000
+
+
+class IngestionSettings(Section):
+    """Limits of reliability.md (f)."""
+
+    max_bytes: int = 50 * 1024 * 1024
+    max_pages: int = 2_000
+    max_characters: int = 10_000_000
+    archive_max_entries: int = 10_000
+    archive_max_bytes: int = 200 * 1024 * 1024
+    archive_max_ratio: int = 100
+    parser_memory_bytes: int = 1536 * 1024 * 1024
+    parser_cpu_s: int = 60
+    parser_wall_s: int = 60
+    parser_output_bytes: int = 128 * 1024 * 1024
+    max_attempts: int = 3
+    lease_s: int = 30
+    chunk_target_tokens: int = 200
+    chunk_max_tokens: int = 254
+    purge_after_s: int = 900
+    pending_upload_s: int = 24 * 3600
+
+
+class RetrievalSettings(Section):
+    """Hybrid search. Defaults measured in measurements.md, part 1."""
+
+    candidates: int = 100
+    champions_per_term: int = 500
+    rescored: int = 200
+    bm25_k1: float = 1.2
+    bm25_b: float = 0.75
+    dense_weight: float = 0.65
+    fusion: Literal["convex", "rrf"] = "convex"
+    rrf_k: int = 60
+
+
+class ChatSettings(Section):
+    """Answers and conversations."""
+
+    passages: int = 8
+    context_tokens: int = 2_000
+    history_turns: int = 6
+    abstain_below: float | None = None
+
+
+class GatewaySettings(Section):
+    """Browser access to the API."""
+
+    cors_origins: list[str] = Field(default_factory=list)
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="APP_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    environment: Literal["development", "test", "staging", "production"] = "development"
+    log_level: str = "INFO"
+    postgres: PostgresSettings = PostgresSettings()
+    redis: RedisSettings = RedisSettings()
+    storage: StorageSettings = StorageSettings()
+    secrets: SecretsSettings = SecretsSettings()
+    identity: IdentitySettings = IdentitySettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    generation: GenerationSettings = GenerationSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    chat: ChatSettings = ChatSettings()
+    gateway: GatewaySettings = GatewaySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the environment's YAML file."""
+        environment = os.environ.get("APP_ENVIRONMENT", "development")
+        stage = YamlConfigSettingsSource(settings_cls, CONFIG_DIRECTORY / f"{environment}.yaml")
+        return init_settings, env_settings, stage
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The process's settings, read once.
+
+    Raises:
+        pydantic.ValidationError: A key is unknown or a value has the wrong type; the message names it.
+    """
+    return Settings()
