@@ -1,0 +1,1 @@
+"""One folder per deployed function: the edge, nothing else."""

@@ -1,0 +1,1 @@
+"""The conversation: orchestrator, typed events, history, citations, extractive answers."""

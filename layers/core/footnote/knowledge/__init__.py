@@ -1,0 +1,1 @@
+"""What we know: documents, parsing, chunking, ingestion, search, fusion."""

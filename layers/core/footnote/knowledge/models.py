@@ -65,10 +65,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a parser returns.
+    r"""What a parser returns.
 
     Attributes:
-        text: Canonical text: NFC, no NUL, zero-width or tag characters, `\\n` line ends.
+        text: Canonical text: NFC, no NUL, zero-width or tag characters, `\n` line ends.
         blocks: In reading order, not overlapping; gaps between them are separators only.
         title: The document's own title, or its file name without the ending.
         language: ISO 639-1 code, or `und`.

@@ -150,7 +150,7 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def list(
+    async def page(
         self,
         context: OrganizationContext,
         *,

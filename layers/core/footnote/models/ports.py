@@ -25,7 +25,7 @@ class EmbeddingModel:
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors. Queries and passages are kept apart: some models treat them differently."""
+    """Turns texts into unit vectors; some models treat queries and passages differently, so both have a name."""
 
     async def model(self) -> EmbeddingModel:
         """The model that answers."""

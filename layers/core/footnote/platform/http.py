@@ -111,13 +111,11 @@ def error_response(error: FootnoteError, request_id: str) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _error(error.status, error.code, error.message, error.details, request_id, headers)
+    body = ErrorBody(code=error.code, message=error.message, details=error.details, request_id=request_id)
+    return _error(error.status, body, headers)
 
 
-def _error(
-    status: int, code: str, message: str, details: dict[str, Any], request_id: str, headers: dict[str, str]
-) -> JSONResponse:
-    body = ErrorBody(code=code, message=message, details=details, request_id=request_id)
+def _error(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
@@ -133,10 +131,11 @@ async def _with_request_id(request: Request, call_next: Callable[[Request], Awai
     request.state.request_id = _request_id(request)
     try:
         response = await call_next(request)
-    except Exception:  # the one place that answers for errors nobody foresaw
+    except Exception:
         logger.exception("unhandled error", extra={"request_id": request.state.request_id})
         message = "An unexpected error occurred. Quote the request id to support."
-        response = _error(500, "INTERNAL_ERROR", message, {}, request.state.request_id, {})
+        body = ErrorBody(code="INTERNAL_ERROR", message=message, request_id=request.state.request_id)
+        response = _error(500, body)
     response.headers["X-Request-ID"] = request.state.request_id
     return response
 
@@ -156,12 +155,17 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         for problem in error.errors()
     ]
     first = f"{fields[0]['field']}: {fields[0]['problem']}" if fields else "the body cannot be read"
-    message = f"The request is not valid: {first}."
-    return _error(422, "INVALID_REQUEST", message, {"fields": fields}, request.state.request_id, {})
+    body = ErrorBody(
+        code="INVALID_REQUEST",
+        message=f"The request is not valid: {first}.",
+        details={"fields": fields},
+        request_id=request.state.request_id,
+    )
+    return _error(422, body)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _STATUS_CODES.get(error.status_code, "HTTP_ERROR")
-    headers = dict(error.headers or {})
-    return _error(error.status_code, code, str(error.detail), {}, request.state.request_id, headers)
+    body = ErrorBody(code=code, message=str(error.detail), request_id=request.state.request_id)
+    return _error(error.status_code, body, dict(error.headers or {}))

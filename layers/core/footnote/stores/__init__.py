@@ -1,0 +1,1 @@
+"""One folder per engine; the only place a database driver is imported."""

@@ -1,0 +1,1 @@
+"""Adapters for model servers; the only place outside of stores/ that speaks to a network."""

@@ -1,0 +1,1 @@
+"""Redis: caches and revocations."""

@@ -1,0 +1,1 @@
+"""Secrets Manager, read through the Parameters and Secrets Lambda extension."""
