@@ -1,8 +1,8 @@
 """Secrets through the AWS Parameters and Secrets Lambda extension.
 
-The extension answers `GET /secretsmanager/get?secretId=ID` on the loopback address and proves that the caller
-is the function itself by the header `X-Aws-Parameters-Secrets-Token`, which holds the function's session token.
-Locally the stack serves the same contract. The standard library's HTTP client keeps this import small.
+The extension answers `GET /secretsmanager/get?secretId=ID` on the loopback address. The caller proves that it
+is the function itself by the header `X-Aws-Parameters-Secrets-Token`, which holds the function's session
+token. Locally the stack serves the same contract. The standard library's client keeps this import small.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class SecretReader:
         """The secret's text.
 
         Raises:
-            ServiceUnavailable: The extension refused or did not answer, and no value of the last hour is known.
+            ServiceUnavailable: The extension failed, and no value of the last hour is known.
         """
         cached = self._cache.get(secret_id)
         now = self._clock.monotonic()
