@@ -21,7 +21,7 @@ from footnote.knowledge.models import (
     SearchFilters,
     TermAnalysis,
 )
-from footnote.models.ports import EmbeddingModel
+from footnote.models import EmbeddingModel
 from footnote.platform.context import OrganizationContext
 
 

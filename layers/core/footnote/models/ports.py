@@ -25,7 +25,7 @@ class EmbeddingModel:
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors; some models treat queries and passages differently, so both have a name."""
+    """Turns texts into unit vectors; some models treat queries and passages differently."""
 
     async def model(self) -> EmbeddingModel:
         """The model that answers."""

@@ -1,0 +1,26 @@
+"""Measuring retrieval and answers: data sets and metrics of section 14.2 of the reference document."""
+
+from footnote.knowledge.evaluation.dataset import CorpusRow, Dataset, EvaluationQuery, load_dataset
+from footnote.knowledge.evaluation.metrics import (
+    answer_contained,
+    bootstrap_interval,
+    mean,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    success,
+)
+
+__all__ = [
+    "CorpusRow",
+    "Dataset",
+    "EvaluationQuery",
+    "answer_contained",
+    "bootstrap_interval",
+    "load_dataset",
+    "mean",
+    "ndcg",
+    "recall",
+    "reciprocal_rank",
+    "success",
+]
