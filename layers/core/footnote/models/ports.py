@@ -75,6 +75,7 @@ class GenerationRequest:
         history: Earlier turns, oldest first.
         max_tokens: Upper bound of the answer.
         temperature: 0..1.
+        timeout_s: What is left of the caller's deadline; a generator takes the lesser of this and its own limit.
     """
 
     context: OrganizationContext
@@ -83,6 +84,7 @@ class GenerationRequest:
     history: tuple[Turn, ...] = ()
     max_tokens: int = 512
     temperature: float = 0.7
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,12 @@ class GenerationDelta:
         text: Text to append to the answer.
         evidence: Exact spans, from generators that know them.
         abstained: The generator found no answer in the passages.
+        usage: Tokens of the whole answer; on the last delta.
         confidence: 0..1 where the generator has one.
+        restart: The generator before failed after its first text: discard every delta received so far, the
+            answer starts anew with this one. Only a fallback chain sends it.
+        model: Name of the model that wrote the answer; on the last delta.
+        finish_reason: On the last delta: `stop`, `length` (cut off at `max_tokens`) or the server's own word.
     """
 
     text: str = ""
@@ -119,6 +126,9 @@ class GenerationDelta:
     abstained: bool = False
     usage: Usage = field(default_factory=Usage)
     confidence: float | None = None
+    restart: bool = False
+    model: str = ""
+    finish_reason: str = ""
 
 
 class Generator(Protocol):
