@@ -1,0 +1,1 @@
+"""The engines of the local stack, each a real server process."""
