@@ -128,7 +128,7 @@ def _capability_options(reads: Iterable[Path], account: Account) -> list[str]:
 
 
 def give(path: Path) -> None:
-    """Hands a file, or a directory and all in it, to the service account; nothing to do for an ordinary user."""
+    """Hands a file, or a directory and all in it, to the service account, if there is one."""
     account = service_account()
     if not account.switches:
         return

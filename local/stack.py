@@ -217,10 +217,8 @@ def _stack_variables(config: StackConfig, manifest: FunctionManifest) -> dict[st
 
 
 def _operator_variables(config: StackConfig, manifest: FunctionManifest) -> dict[str, str]:
-    prefixes = _TUNING
     generates = "generation" in manifest.grants.endpoints
-    if generates:
-        prefixes = (*_TUNING, _GENERATION)
+    prefixes = (*_TUNING, _GENERATION) if generates else _TUNING
     variables = {key: value for key, value in config.operator.items() if key.startswith(prefixes)}
     if generates and config.operator.get("FOOTNOTE_GENERATION_API_KEY"):
         variables[f"{_GENERATION}API_KEY_SECRET"] = GENERATION_SECRET
