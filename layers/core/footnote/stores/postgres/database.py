@@ -1,0 +1,246 @@
+"""The one way to a database cursor: a transaction bound to an organization.
+
+One connection per process: a Lambda environment serves one request at a time, and behind RDS Proxy every
+further connection would only wait. Where a process does serve several at once (the chat stream), an
+`asyncio.Lock` makes them take turns.
+
+Nothing here is a session setting: behind a proxy the next transaction may run on another server connection,
+so organization, member and time limits are `SET LOCAL`, and no statement is prepared on the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import ServiceUnavailable
+from footnote.platform.logging import get_logger
+from footnote.platform.settings import PostgresSettings
+
+logger = get_logger("postgres")
+
+# How much longer than the server's own limit we wait for an answer, in seconds. A server that hangs cannot
+# enforce its limit; this one is ours.
+_GRACE_S = 1.0
+
+_BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+class SecretReader(Protocol):
+    """Gives a secret's text by its id; plain or awaitable."""
+
+    def get(self, secret_id: str) -> str | Awaitable[str]: ...
+
+
+class Cursor(psycopg.AsyncCursor[DictRow]):
+    """A cursor whose every statement ends in time, even if the server hangs. Rows are dictionaries."""
+
+    limit_s: float = 60.0
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Cursor:
+        """Runs one statement; see `psycopg.AsyncCursor.execute`."""
+        watchdog = asyncio.get_running_loop().call_later(self.limit_s, _break, self.connection)
+        try:
+            await super().execute(*args, **kwargs)
+        finally:
+            watchdog.cancel()
+        return self
+
+
+def _break(connection: psycopg.AsyncConnection[DictRow]) -> None:
+    """Shuts the socket, so that whoever waits on it gets an error at once."""
+    with suppress(psycopg.Error, OSError):
+        handle = socket.socket(fileno=os.dup(connection.fileno()))
+        handle.shutdown(socket.SHUT_RDWR)
+        handle.close()
+
+
+class Database:
+    """Transactions on the system of record.
+
+    Args:
+        settings: Where it is and how long to wait.
+        secrets: Source of the password.
+    """
+
+    def __init__(self, settings: PostgresSettings, secrets: SecretReader) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._connection: psycopg.AsyncConnection[DictRow] | None = None
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def tenant_tx(
+        self,
+        context: OrganizationContext,
+        *,
+        snapshot: bool = False,
+        statement_timeout_ms: int | None = None,
+        lock_timeout_ms: int | None = None,
+    ) -> AsyncIterator[Cursor]:
+        """A transaction that row-level security confines to the context's organization.
+
+        Commits at the end of the block, rolls back on any exception.
+
+        Args:
+            context: The organization, and the member where one acts.
+            snapshot: REPEATABLE READ READ ONLY: every statement sees the same state.
+            statement_timeout_ms: Limit of one statement, if other than the settings'.
+            lock_timeout_ms: Limit of waiting for one lock, if other than the settings'.
+
+        Raises:
+            ServiceUnavailable: The database cannot be reached, or a limit was exceeded. Nothing was changed,
+                unless the connection broke during the commit itself.
+        """
+        async with self._transaction(
+            context.organization_id, context.user_id, snapshot, statement_timeout_ms, lock_timeout_ms
+        ) as cursor:
+            yield cursor
+
+    @asynccontextmanager
+    async def definer_tx(self, *, statement_timeout_ms: int | None = None) -> AsyncIterator[Cursor]:
+        """A transaction outside of any organization: row-level security hides every row.
+
+        Only SECURITY DEFINER functions see anything, each what it was written to show. Same errors as
+        `tenant_tx`.
+        """
+        async with self._transaction(None, None, False, statement_timeout_ms, None) as cursor:
+            yield cursor
+
+    async def ping(self) -> None:
+        """Returns if the database answers.
+
+        Raises:
+            ServiceUnavailable: It does not.
+        """
+        async with self.definer_tx() as cursor:
+            await cursor.execute("SELECT 1")
+
+    async def close(self) -> None:
+        """Ends the connection; the next transaction opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _transaction(
+        self,
+        organization_id: UUID | None,
+        user_id: UUID | None,
+        snapshot: bool,
+        statement_timeout_ms: int | None,
+        lock_timeout_ms: int | None,
+    ) -> AsyncIterator[Cursor]:
+        statement_ms = statement_timeout_ms or self._settings.statement_timeout_ms
+        lock_ms = lock_timeout_ms or self._settings.lock_timeout_ms
+        begin = _begin_statement(organization_id, user_id, snapshot, statement_ms, lock_ms)
+        async with self._turn:
+            try:
+                cursor = await self._begin(begin, statement_ms / 1000 + _GRACE_S)
+                try:
+                    yield cursor
+                except BaseException:
+                    await self._roll_back(cursor)
+                    raise
+                await cursor.execute("COMMIT")
+            except _BROKEN as error:
+                await self._discard_if_broken()
+                raise _unavailable(error) from error
+
+    async def _begin(self, begin: str, limit_s: float) -> Cursor:
+        """Starts the transaction; a connection that died while idle is replaced once."""
+        if self._connection is not None and not self._connection.closed:
+            try:
+                return await self._run_begin(self._connection, begin, limit_s)
+            except _BROKEN:
+                await self._discard()
+        self._connection = await self._connect()
+        return await self._run_begin(self._connection, begin, limit_s)
+
+    @staticmethod
+    async def _run_begin(connection: psycopg.AsyncConnection[DictRow], begin: str, limit_s: float) -> Cursor:
+        cursor = Cursor(connection, row_factory=dict_row)
+        cursor.limit_s = limit_s
+        await cursor.execute(begin.encode())
+        return cursor
+
+    async def _roll_back(self, cursor: Cursor) -> None:
+        """Ends the transaction; a connection that does not even do that is given up."""
+        try:
+            await cursor.execute("ROLLBACK")
+        except _BROKEN:
+            await self._discard()
+        except BaseException:
+            await self._discard()
+            raise
+
+    async def _discard_if_broken(self) -> None:
+        connection = self._connection
+        idle = psycopg.pq.TransactionStatus.IDLE
+        if connection is not None and (connection.closed or connection.info.transaction_status != idle):
+            await self._discard()
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection[DictRow]:
+        settings = self._settings
+        password = await self._password()
+        try:
+            async with asyncio.timeout(settings.connect_timeout_s):
+                return await psycopg.AsyncConnection.connect(
+                    host=settings.host,
+                    port=settings.port,
+                    dbname=settings.database,
+                    user=settings.user,
+                    password=password,
+                    sslmode=settings.sslmode,
+                    application_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "footnote"),
+                    autocommit=True,
+                    prepare_threshold=None,
+                    row_factory=dict_row,
+                )
+        except TimeoutError as error:
+            raise psycopg.OperationalError("connect timed out") from error
+
+    async def _password(self) -> str | None:
+        if not self._settings.password_secret:
+            return None
+        password = self._secrets.get(self._settings.password_secret)
+        return await password if inspect.isawaitable(password) else password
+
+
+def _begin_statement(
+    organization_id: UUID | None, user_id: UUID | None, snapshot: bool, statement_ms: int, lock_ms: int
+) -> str:
+    """One round trip. Only UUIDs and integers are written into it, so nothing can be injected."""
+    mode = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else "BEGIN"
+    return (
+        f"{mode};"
+        f"SET LOCAL app.organization_id='{_uuid_literal(organization_id)}';"
+        f"SET LOCAL app.user_id='{_uuid_literal(user_id)}';"
+        f"SET LOCAL statement_timeout={int(statement_ms)};"
+        f"SET LOCAL lock_timeout={int(lock_ms)}"
+    )
+
+
+def _uuid_literal(value: UUID | None) -> str:
+    return "" if value is None else str(UUID(str(value)))
+
+
+def _unavailable(error: BaseException) -> ServiceUnavailable:
+    logger.warning("database unavailable", extra={"sqlstate": getattr(error, "sqlstate", None)})
+    return ServiceUnavailable("The database cannot be reached right now. Try again in a few seconds.")
