@@ -141,7 +141,7 @@ def _key(lock: Path) -> str:
 
 def _install(lock: Path, packages: Path) -> None:
     options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    where = ["--python", base_interpreter(), "--target", packages]
+    where: list[str | Path] = ["--python", base_interpreter(), "--target", packages]
     _run([find_uv_bin(), "pip", "install", *options, *where, "--requirement", lock])
 
 

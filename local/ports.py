@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import random
 import socket
+from collections.abc import Iterable
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+# Below the range from which systems take ports for outgoing connections, so that a port stays ours.
+_CHOICE = range(20_000, 32_000)
 
 
 def free_port() -> int:
@@ -33,3 +39,40 @@ def accepts(port: int, timeout_s: float = 0.2) -> bool:
             return True
     except OSError:
         return False
+
+
+def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
+    """One port per name, the same at every start as long as nobody else took it meanwhile.
+
+    Args:
+        file: Where the choice is kept.
+        names: Of the servers.
+
+    Raises:
+        OSError: Nearly every port is taken.
+    """
+    try:
+        known = {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        known = {}
+    chosen: dict[str, int] = {}
+    for name in names:
+        port = known.get(name)
+        if port is None or port in chosen.values() or not is_free(port):
+            port = _choose(set(chosen.values()) | set(known.values()))
+        chosen[name] = port
+    if chosen != known:
+        file.write_text(json.dumps(chosen, indent=1))
+    return chosen
+
+
+def first_free(wanted: int, attempts: int = 20) -> int | None:
+    """The wanted port, or the next one above it that is free; None if all of them are taken."""
+    return next((port for port in range(wanted, wanted + attempts) if is_free(port)), None)
+
+
+def _choose(taken: set[int]) -> int:
+    for port in random.sample(_CHOICE, 200):
+        if port not in taken and is_free(port):
+            return port
+    raise OSError(f"no free port found between {_CHOICE.start} and {_CHOICE.stop}")

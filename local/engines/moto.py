@@ -60,7 +60,7 @@ class MotoEngine:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=10.0)
         try:
             connection.request("GET", "/moto-api/config")
-            return connection.getresponse().status == http.client.OK
+            return connection.getresponse().status < http.client.BAD_REQUEST
         except (OSError, http.client.HTTPException):
             return False
         finally:
