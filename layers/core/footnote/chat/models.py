@@ -1,0 +1,203 @@
+"""The terms of a conversation: questions, answers, sources, sessions and messages.
+
+Everything an answer shows is stored as it was shown: `Source.as_json` and `AnswerMetadata.as_json` are both
+the body of the API and the stored row, so that a conversation read back cites exactly what it cited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from footnote.knowledge import SearchFilters
+
+MESSAGE_CHARACTERS = 2_000
+"""Longest question, of section 7 of the reference document."""
+
+Actor = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatQuestion:
+    """One message of a member.
+
+    Attributes:
+        message: 1..2000 characters.
+        session_id: The conversation it belongs to; `None` begins a new one.
+        enable_rag: Whether documents are searched.
+        filters: Narrow the documents that are searched.
+        max_tokens: Upper bound of the answer, 50..2000.
+        temperature: 0..1; the extractive answerer has none.
+    """
+
+    message: str
+    session_id: UUID | None = None
+    enable_rag: bool = True
+    filters: SearchFilters = SearchFilters()
+    max_tokens: int = 512
+    temperature: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The exact characters of a document that a citation rests on: a half-open span and its text."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in the file a passage stands: `kind` is page, slide, sheet or section, counted from 1."""
+
+    kind: str
+    first: int | None
+    last: int | None
+    label: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "from": self.first, "to": self.last, "label": self.label}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A cited passage.
+
+    Attributes:
+        number: What `[n]` in the answer refers to.
+        excerpt: The evidence with a little of its surroundings, never cut inside a word.
+        evidence: Exact spans in the document's text, in reading order, at least one.
+        relevance_score: Fused retrieval score, 0..1.
+    """
+
+    number: int
+    document_id: UUID
+    title: str
+    filename: str
+    version: int
+    excerpt: str
+    location: Location | None
+    heading_path: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    relevance_score: float
+
+    @property
+    def page(self) -> int | None:
+        """First page, for formats that have pages."""
+        return self.location.first if self.location and self.location.kind == "page" else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "document_id": str(self.document_id),
+            "title": self.title,
+            "filename": self.filename,
+            "version": self.version,
+            "excerpt": self.excerpt,
+            "location": self.location.as_json() if self.location else None,
+            "page": self.page,
+            "heading_path": list(self.heading_path),
+            "span": {"start": self.evidence[0].start, "end": max(piece.end for piece in self.evidence)},
+            "evidence": [asdict(piece) for piece in self.evidence],
+            "relevance_score": round(self.relevance_score, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMetadata:
+    """What is told about an answer (section 7 of the reference document, and how sure we are).
+
+    Attributes:
+        tokens_used: Prompt and answer, as the model counts them.
+        confidence: 0..1; the generator's own, else the share of sentences whose citation holds.
+        abstained: The documents do not hold the answer, and the answer says so.
+        strategy: What search really ran: `hybrid`, `lexical`, `vector`, or `none`.
+        degraded: What was left out against the plan and why, or `None`.
+        passages_considered: How many passages the generator was given.
+        citations_removed: Citations dropped because no supplied passage supports them.
+        interrupted: The client left before the end; the stored answer is what it had been sent.
+    """
+
+    tokens_used: int
+    response_time_ms: int
+    model_used: str
+    cached: bool
+    confidence: float
+    abstained: bool
+    strategy: str
+    degraded: str | None
+    prompt_version: str
+    passages_considered: int
+    citations_removed: int
+    finish_reason: str
+    interrupted: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete, stored answer."""
+
+    session_id: UUID
+    message_id: UUID
+    text: str
+    sources: tuple[Source, ...]
+    metadata: AnswerMetadata
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "session_id": str(self.session_id),
+            "message_id": str(self.message_id),
+            "answer": self.text,
+            "sources": [source.as_json() for source in self.sources],
+            "metadata": self.metadata.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation of one member; `title` is its first message, shortened."""
+
+    id: UUID
+    title: str
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored message; `sources` and `metadata` are as they were answered, empty for questions."""
+
+    id: UUID
+    session_id: UUID
+    position: int
+    actor: Actor
+    text: str
+    sources: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """A question and its answer, stored together.
+
+    Attributes:
+        session_title: Title of a session that this turn begins; `None` continues an existing one.
+    """
+
+    session_id: UUID
+    session_title: str | None
+    question_id: UUID
+    question: str
+    asked_at: datetime
+    answer_id: UUID
+    answer: str
+    sources: list[dict[str, Any]]
+    metadata: dict[str, Any]

@@ -1,0 +1,49 @@
+"""What conversations need of a store. One contract suite runs against each adapter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from footnote.chat.models import Message, NewTurn, Session
+from footnote.platform.context import OrganizationContext
+
+
+class ConversationStore(Protocol):
+    """Sessions and messages of the acting member; other members' sessions do not exist here.
+
+    Every method raises `NotFound` for a session that is deleted, of another member or of another
+    organization, and `ServiceUnavailable` if the store cannot be reached.
+    """
+
+    async def session(self, context: OrganizationContext, session_id: UUID) -> Session:
+        """One session."""
+        ...
+
+    async def history(self, context: OrganizationContext, session_id: UUID, limit: int) -> list[Message]:
+        """The last `limit` messages, oldest first."""
+        ...
+
+    async def append_turn(self, context: OrganizationContext, turn: NewTurn) -> None:
+        """Stores question and answer in one transaction, after whatever the session holds by then.
+
+        Positions count from 1 without gaps, whatever runs at the same time.
+        """
+        ...
+
+    async def sessions(
+        self, context: OrganizationContext, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Session]:
+        """Most recently used first; `before` is the (updated_at, id) of the last one of the page before."""
+        ...
+
+    async def messages(
+        self, context: OrganizationContext, session_id: UUID, *, after: int, limit: int
+    ) -> list[Message]:
+        """Messages with a position above `after`, oldest first."""
+        ...
+
+    async def delete(self, context: OrganizationContext, session_id: UUID) -> None:
+        """Makes a session invisible at once."""
+        ...
