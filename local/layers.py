@@ -24,7 +24,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from uv import find_uv_bin
 
-from local.paths import REPOSITORY, base_interpreter
+from local.interpreter import base_interpreter
+from local.paths import REPOSITORY
 
 RUNTIME = "runtime"
 """Not a layer: what the managed Lambda runtime already carries."""

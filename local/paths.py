@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +80,6 @@ def cache_directory() -> Path:
     if named:
         return Path(named).expanduser().resolve()
     return _first_writable([REPOSITORY / _NAME / "cache", _data_home() / "footnote" / "cache"])
-
-
-def base_interpreter() -> Path:
-    """The Python that the virtual environment was made from: it sees no packages but those it is given."""
-    return Path(getattr(sys, "_base_executable", sys.executable))
 
 
 def _data_home() -> Path:
