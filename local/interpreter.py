@@ -14,7 +14,7 @@ def base_interpreter() -> Path:
 
 
 def bare_python(cache: Path) -> Path:
-    """A program called `python` that sees no packages but those on `PYTHONPATH`, for start commands (`run.sh`).
+    """A program `python` that sees no packages but those on `PYTHONPATH`, for start commands (`run.sh`).
 
     Start commands call `python`; on Lambda and in a container that is the image's own. Here it has to be one
     without the packages of the virtual environment or the system, so that a missing layer is missed.
