@@ -6,5 +6,6 @@ DROP POLICY definer ON core.sessions;
 REVOKE ALL ON core.organizations, core.memberships, core.users, core.sessions FROM footnote_definer;
 REVOKE USAGE ON SCHEMA core FROM footnote_definer;
 REVOKE SELECT (organization_id, family_id, user_id, revoked_at) ON core.sessions FROM footnote_app;
+REVOKE SELECT (token_version) ON core.users FROM footnote_app;
 DROP INDEX core.sessions_of_user;
 DROP TABLE core.login_attempts;

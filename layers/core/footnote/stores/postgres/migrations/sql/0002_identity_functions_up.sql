@@ -17,6 +17,7 @@ ALTER TABLE core.login_attempts FORCE ROW LEVEL SECURITY;
 CREATE INDEX sessions_of_user ON core.sessions (user_id, device_hash);
 -- Sensitive routes ask whether the session behind a token is still open.
 GRANT SELECT (organization_id, family_id, user_id, revoked_at) ON core.sessions TO footnote_app;
+GRANT SELECT (token_version) ON core.users TO footnote_app;
 
 GRANT USAGE ON SCHEMA core TO footnote_definer;
 GRANT SELECT, INSERT ON core.organizations, core.memberships TO footnote_definer;
@@ -168,7 +169,7 @@ BEGIN
 END $$;
 
 -- Refresh-token families ----------------------------------------------------------------------------------
-CREATE FUNCTION identity.find_session(p_family_id uuid) RETURNS TABLE (sealed_key bytea)
+CREATE FUNCTION identity.find_sealed_key(p_family_id uuid) RETURNS bytea
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.sealed_key FROM core.sessions s WHERE s.family_id = p_family_id
 $$;
@@ -234,6 +235,6 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA identity FROM PUBLIC;
 GRANT USAGE ON TYPE identity.new_session, identity.member TO footnote_auth;
 GRANT EXECUTE ON FUNCTION
     identity.register, identity.begin_login, identity.complete_login,
-    identity.find_session, identity.rotate_session, identity.revoke_session
+    identity.find_sealed_key, identity.rotate_session, identity.revoke_session
     TO footnote_auth;
 RESET ROLE;
