@@ -1,0 +1,73 @@
+# Footnote's commands. `make run` needs nothing but Python 3.11 or newer (with venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+# An environment belongs to the locks it was made from: a changed lock makes a new stamp necessary.
+lock_hash = $(firstword $(shell cat requirements/bootstrap.txt $(1) pyproject.toml | cksum))
+LOCAL := $(VENV)/.local-$(call lock_hash,requirements/local.txt)
+DEVELOPMENT := $(VENV)/.development-$(call lock_hash,requirements/development.txt)
+
+# Servers write bytecode, or every start of a function would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV
+# uv keeps its cache in the home directory; where there is none, beside the environment.
+ifeq ($(wildcard $(HOME)/.),)
+export UV_CACHE_DIR := $(CURDIR)/.footnote/cache/uv
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lint types imports lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(LOCAL) ## Start the local stack with sample documents, answer one question, keep serving
+	@$(BIN)/footnote up --sample
+
+test: $(DEVELOPMENT) ## Run the tests, on real engines
+	$(BIN)/pytest -q $(PYTEST_OPTIONS)
+
+check: lint types imports test ## The whole gate: format, lint, types, import rules, tests
+
+lint: $(DEVELOPMENT)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEVELOPMENT)
+	$(BIN)/mypy
+
+imports: $(DEVELOPMENT)
+	PYTHONPATH=layers/core:. $(BIN)/lint-imports
+
+format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(UV) ## Compile the locked requirement sets from pyproject.toml
+	UV=$(UV) requirements/compile.sh
+
+clean: ## Remove the environment, built layers and caches; documents and logs in .footnote stay
+	rm -rf $(VENV) .footnote/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+$(UV): requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Footnote needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.13 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "creating the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(LOCAL): $(UV)
+	@echo "installing the packages of requirements/local.txt"
+	@$(call install,local)
+
+$(DEVELOPMENT): $(UV)
+	@echo "installing the packages of requirements/development.txt"
+	@$(call install,development)
+
+define install
+$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/$(1).txt && \
+$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . && \
+rm -f $(VENV)/.$(1)-* && touch $@
+endef
