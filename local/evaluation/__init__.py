@@ -1,0 +1,6 @@
+"""`footnote evaluate`: judged questions through the real ingestion, search and answers."""
+
+from local.evaluation.report import Report, render
+from local.evaluation.runner import Evaluation
+
+__all__ = ["Evaluation", "Report", "render"]
