@@ -1,0 +1,1 @@
+"""The embedding endpoint: a model container with SageMaker's contract (`GET /ping`, `POST /invocations`)."""

@@ -1,0 +1,81 @@
+"""sentence-transformers on torch, for GPU endpoints. Imported only when the settings choose it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from functions.embedding.backends import Description, Embedded, Kind
+from functions.embedding.settings import EmbeddingServerSettings
+
+GPU_BATCH, CPU_BATCH = 64, 8
+
+
+class SentenceTransformersBackend:
+    """Any sentence-transformers model; half precision on a GPU, float32 elsewhere.
+
+    A GPU wants full batches and one caller at a time, so runs are serialised and lanes hand it many texts at
+    once. Vectors of one text in different batches agree to rounding, not to the last bit.
+
+    Args:
+        settings: The model's directory.
+    """
+
+    concurrency = 1
+
+    def __init__(self, settings: EmbeddingServerSettings) -> None:
+        directory = settings.model_directory
+        on_gpu = torch.cuda.is_available()
+        self._model = SentenceTransformer(str(directory), device="cuda" if on_gpu else "cpu")
+        if on_gpu:
+            self._model.half()
+        self.batch_size = GPU_BATCH if on_gpu else CPU_BATCH
+        self.description = _describe(self._model, directory, "fp16" if on_gpu else "fp32")
+        self._one_at_a_time = threading.Lock()
+        self.embed(["A first run compiles and allocates."], "query")
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> list[Embedded]:
+        """The vectors; queries and passages get the prompts that the model was trained with."""
+        encode = self._model.encode_query if kind == "query" else self._model.encode_document
+        with self._one_at_a_time:
+            vectors = encode(
+                list(texts), batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
+        lengths = self._lengths(texts)
+        return [
+            Embedded(vector.astype("float32"), length)
+            for vector, length in zip(vectors, lengths, strict=True)
+        ]
+
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """Word pieces of each whole text, special ones included."""
+        encoded = self._model.tokenizer(list(texts), truncation=False, add_special_tokens=True, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+
+def _describe(model: Any, directory: Path, precision: str) -> Description:
+    name = str(model.model_card_data.base_model or directory.name)
+    return Description(
+        model=name,
+        revision=_revision(directory, precision),
+        dimension=int(model.get_sentence_embedding_dimension()),
+        window=int(model.max_seq_length),
+        precision=precision,
+    )
+
+
+def _revision(directory: Path, precision: str) -> str:
+    """Digest of the model's files, the precision and the library that runs them."""
+    digest = hashlib.sha256(f"sentence-transformers {precision}".encode())
+    for path in sorted(directory.rglob("*")):
+        if path.suffix in {".safetensors", ".bin", ".json", ".txt", ".model"}:
+            with path.open("rb") as file:
+                digest.update(path.relative_to(directory).as_posix().encode())
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
