@@ -16,7 +16,7 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
 
 from footnote import __version__
@@ -35,6 +35,18 @@ class RequestModel(BaseModel):
     """Base of request bodies: unknown fields are refused, so that a typo is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+def _one_line(text: str) -> str:
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
+]
+"""A name or title: 1 to 255 characters in one line."""
 
 
 class ErrorBody(BaseModel):

@@ -1,7 +1,9 @@
 """One Redis connection per process, with short time limits and a breaker.
 
 Redis holds nothing that is not also elsewhere, so it may never be what a request waits for: 50 ms to connect,
-100 ms per command, no retries, and after five failures within ten seconds five seconds without trying.
+100 ms per command, and after five failures within ten seconds five seconds without trying. The only retry is
+for a connection that turns out to be closed, as one does after Lambda has frozen the process for a while; so
+commands must bear being run twice.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Protocol, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from footnote.platform.breaker import Breaker
@@ -94,7 +97,7 @@ class RedisConnection:
             ssl=settings.tls,
             socket_connect_timeout=settings.connect_timeout_s,
             socket_timeout=settings.timeout_s,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             lib_name=None,
             lib_version=None,
             decode_responses=True,
