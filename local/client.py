@@ -77,6 +77,22 @@ class ApiClient:
         self._account = (email, password)
         self._token = answer["access_token"]
 
+    @property
+    def token(self) -> str:
+        """The access token of the signed-in user."""
+        return self._token
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """E-mail and password of the signed-in user.
+
+        Raises:
+            RuntimeError: Nobody is signed in.
+        """
+        if self._account is None:
+            raise RuntimeError("sign in first")
+        return self._account
+
     def me(self) -> Json:
         """The signed-in user."""
         return self._call("GET", "/users/me")
@@ -182,6 +198,18 @@ class ApiClient:
         if session_id is not None:
             body["session_id"] = session_id
         return self._call("POST", "/chat", json=body)
+
+    def sessions(self, **query: Any) -> Json:
+        """One page of the user's conversations, newest first."""
+        return self._call("GET", "/chat/sessions", params=query)
+
+    def messages(self, session_id: str) -> Json:
+        """A conversation, as it was answered."""
+        return self._call("GET", f"/chat/sessions/{session_id}/messages")
+
+    def delete_session(self, session_id: str) -> None:
+        """Deletes a conversation."""
+        self._call("DELETE", f"/chat/sessions/{session_id}")
 
     def health(self) -> Json:
         """`GET /health`."""
