@@ -84,7 +84,7 @@ def child_command(
     argv: Sequence[str | Path],
     *,
     reads: Iterable[Path] = (),
-    death_signal: signal.Signals = signal.SIGKILL,
+    death_signal: signal.Signals | None = signal.SIGKILL,
 ) -> list[str]:
     """The command line that starts `argv` unprivileged and tied to the life of its parent.
 
@@ -94,7 +94,7 @@ def child_command(
     Args:
         argv: The program (an absolute path) and its arguments.
         reads: What the child has to read besides the program: interpreter, repository, data directory.
-        death_signal: What the kernel sends the child when its parent dies (Linux only).
+        death_signal: What the kernel sends the child when its parent dies (Linux only); None lets it live on.
 
     Raises:
         RuntimeError: Running as root without a way to give root's powers up.
@@ -109,7 +109,7 @@ def child_command(
             )
         return command
     prefix = [setpriv]
-    if sys.platform == "linux":
+    if sys.platform == "linux" and death_signal is not None:
         prefix += ["--pdeathsig", death_signal.name.removeprefix("SIG")]
     if account.switches:
         prefix += [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
@@ -127,12 +127,12 @@ def _capability_options(reads: Iterable[Path], account: Account) -> list[str]:
     return [f"--{name}=-all,+{capability}" for name in ("inh-caps", "ambient-caps", "bounding-set")]
 
 
-def give(path: Path) -> None:
+def give(path: Path, *, recursive: bool = True) -> None:
     """Hands a file, or a directory and all in it, to the service account, if there is one."""
     account = service_account()
     if not account.switches:
         return
-    for item in (path, *path.rglob("*")):
+    for item in (path, *(path.rglob("*") if recursive else ())):
         if not item.is_symlink():
             os.chown(item, SERVICE_UID, SERVICE_GID)
 

@@ -73,7 +73,7 @@ class StackConfig:
         ports: Where the servers listen.
         cache: Layers and model files, shared by all stacks of this repository.
         credential_key: Functions' credentials are derived from it.
-        secrets: What Secrets Manager holds: secret id to secret string. The edge puts it there at every start.
+        secrets: What Secrets Manager holds (id to secret string). The edge puts it there at every start.
         runner: What executes functions: our Lambda Runtime API server, or AWS's emulator (`rie`).
         repository: The checkout whose functions run.
         operator: The operator's environment; what of it functions may see is passed on.

@@ -123,7 +123,7 @@ class Supervisor:
             await self._gateway.start()
 
     async def _first_start(self, engine: Engine) -> None:
-        with step(self._report, engine.name):
+        with step(self._report, engine.title):
             await self._start_engine(engine)
         action = self._after_ready.get(engine.name)
         if action is not None:

@@ -13,10 +13,13 @@ class Engine(Protocol):
     """What the supervisor knows of an engine.
 
     Attributes:
+        name: Names its log, pid file and data.
+        title: Names it for people.
         start_timeout_s: How long a start may take; recovery after a crash included.
     """
 
     name: str
+    title: str
     start_timeout_s: float
     process: ServerProcess
 

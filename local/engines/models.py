@@ -25,6 +25,7 @@ class ModelsEngine:
     """
 
     name = "models"
+    title = "embedding model server"
     start_timeout_s = 60.0
 
     def __init__(

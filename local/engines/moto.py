@@ -24,6 +24,7 @@ class MotoEngine:
     """
 
     name = "moto"
+    title = "AWS APIs"
     start_timeout_s = 60.0
 
     def __init__(self, port: int, *, log: Path, run_directory: Path, region: str, account_id: str) -> None:

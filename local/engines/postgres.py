@@ -53,6 +53,7 @@ class PostgresEngine:
     """
 
     name = "postgres"
+    title = "PostgreSQL"
     start_timeout_s = 60.0
 
     def __init__(

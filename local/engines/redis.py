@@ -45,6 +45,7 @@ class RedisEngine:
     """
 
     name = "redis"
+    title = "Redis"
     start_timeout_s = 20.0
 
     def __init__(self, directory: Path, port: int, password: str, *, log: Path, run_directory: Path) -> None:

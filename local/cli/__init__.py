@@ -1,0 +1,33 @@
+"""The `footnote` command."""
+
+from __future__ import annotations
+
+import typer
+
+from local.cli import conversation, doctor, documents, lifecycle, logs, queue, status
+
+
+def build_app() -> typer.Typer:
+    """The command with all its subcommands."""
+    app = typer.Typer(
+        name="footnote",
+        help="Documents in, cited answers out: the local stack and its client.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.command()(lifecycle.up)
+    app.command()(lifecycle.down)
+    app.command()(status.status)
+    app.command()(doctor.doctor)
+    app.command()(documents.ingest)
+    app.command()(conversation.ask)
+    app.command()(logs.logs)
+    app.add_typer(queue.app, name="queue")
+    return app
+
+
+def main() -> None:
+    """Entry point of the `footnote` program."""
+    build_app()()

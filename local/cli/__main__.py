@@ -1,0 +1,5 @@
+"""`python -m local.cli` is the `footnote` command."""
+
+from local.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""What has to be there before a stack starts, and what only the caller's own account may write.
+
+The stack itself runs unprivileged; everything it only reads is made here: layers, model files, bytecode.
+"""
+
+from __future__ import annotations
+
+import compileall
+import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from footnote.platform.manifest import FunctionManifest, load_manifests
+from local.interpreter import bare_python
+from local.layers import RUNTIME, LayerStore
+from local.models import EmbeddingModel
+from local.paths import REPOSITORY, DataPaths
+from local.privileges import give
+from local.progress import Reporter, step
+
+_PARALLEL_BUILDS = 2
+_SOURCES = ("functions", "layers/core/footnote", "local")
+
+
+def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
+    """Makes a stack startable. What is there already costs milliseconds.
+
+    Args:
+        data: The stack's data directory; created, and handed to the account that servers run under.
+        cache: The cache of layers and model files.
+        report: Told of every step.
+
+    Raises:
+        LayerError: A layer cannot be built.
+        EngineError: The model cannot be built.
+    """
+    for directory in (data.root, data.logs, data.run):
+        directory.mkdir(parents=True, exist_ok=True)
+        give(directory, recursive=False)
+    bare_python(cache)
+    layers = LayerStore(cache)
+    missing = [
+        name for name in _needed_layers(load_manifests(REPOSITORY / "functions")) if not layers.is_built(name)
+    ]
+    with ThreadPoolExecutor(_PARALLEL_BUILDS) as pool:
+        list(pool.map(lambda name: _build_layer(layers, name, report), missing))
+    model = EmbeddingModel(REPOSITORY, cache, layers)
+    if not model.is_built:
+        with step(report, "embedding model"):
+            model.build()
+    compile_sources(REPOSITORY)
+
+
+def compile_sources(repository: Path) -> None:
+    """Writes the bytecode of the product: functions may not, and would compile it at every cold start."""
+    with redirect_stdout(
+        io.StringIO()
+    ):  # compileall prints what does not compile; whoever imports it sees that too
+        for folder in _SOURCES:
+            compileall.compile_dir(str(repository / folder), quiet=2)
+
+
+def _needed_layers(manifests: Iterable[FunctionManifest]) -> list[str]:
+    return list(dict.fromkeys([RUNTIME, *(layer for manifest in manifests for layer in manifest.layers)]))
+
+
+def _build_layer(layers: LayerStore, name: str, report: Reporter) -> None:
+    with step(report, f"layer {name}"):
+        layers.path(name)
