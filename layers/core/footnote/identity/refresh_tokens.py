@@ -1,7 +1,8 @@
 """Refresh tokens: derived from a key per family, so that none is ever stored.
 
-    rt1.base64url( family id (16) | generation (4, big-endian) | code (16) | CRC-32 of all before (4) )
+    rt1.base64url( family id (16) | generation (4, big-endian) | code (16) | checksum (3) )
     code = HMAC-SHA-256(family key, "footnote/refresh/1" | family id | generation)[:16]
+    checksum = the low 24 bits of the CRC-32 of all before; 39 bytes are 52 characters without padding
 
 The store holds the family's key sealed with AES-256-GCM, the family id as additional data, and the current
 generation. The successor of a token can be derived again, which makes a retry after a lost answer harmless.
@@ -94,4 +95,4 @@ def _code(family_key: bytes, identity: bytes) -> bytes:
 
 
 def _checksum(body: bytes) -> bytes:
-    return zlib.crc32(body).to_bytes(4, "big")
+    return (zlib.crc32(body) & 0xFFFFFF).to_bytes(3, "big")

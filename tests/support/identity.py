@@ -1,0 +1,58 @@
+"""Keys, services and helpers for tests of identity."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from footnote.platform.settings import IdentitySettings, PostgresSettings
+from footnote.stores.postgres.database import Database
+from footnote.stores.secrets.extension import StaticSecrets
+from tests.support.postgres import TestDatabase
+
+KID = "2026-01"
+# Fast enough to run thousands of times; production's are in settings.
+FAST_HASHING: dict[str, Any] = {"argon2_memory_kib": 64, "argon2_time_cost": 1}
+
+
+def key_pair() -> tuple[str, str]:
+    """A new Ed25519 key as PEM: private, public."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return private, public
+
+
+def identity_secrets(kid: str = KID) -> dict[str, str]:
+    """The signing and the verification secret of one new key, by id."""
+    private, public = key_pair()
+    settings = IdentitySettings()
+    session_key = base64.b64encode(os.urandom(32)).decode()
+    signing = {"kid": kid, "private_key_pem": private, "session_key_base64": session_key}
+    verification = {"keys": [{"kid": kid, "public_key_pem": public}]}
+    return {
+        settings.signing_secret: json.dumps(signing),
+        settings.verification_secret: json.dumps(verification),
+    }
+
+
+def database_as(test_database: TestDatabase, role: str) -> Database:
+    """The product's own database access, signed in as `role`."""
+    settings = PostgresSettings(
+        host=test_database.host,
+        port=test_database.port,
+        database=test_database.name,
+        user=role,
+        password_secret=role,
+    )
+    return Database(settings, StaticSecrets(test_database.passwords))
