@@ -24,7 +24,7 @@ Verdict = Literal["ok", "warning", "problem"]
 
 _FREE_BYTES = 2 * 2**30
 _MEMORY_BYTES = 2 * 2**30
-_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?P<marker> *;)?", re.MULTILINE)
+_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)( *;)?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,28 @@ def _environment() -> Finding:
 
 
 def _locks() -> Finding:
-    """Compares what is installed with requirements/local.txt."""
+    """Compares what is installed with requirements/local.txt, which may name a package once per platform."""
     lock = (REPOSITORY / "requirements" / "local.txt").read_text()
-    wrong = [problem for match in _LOCKED.finditer(lock) if (problem := _difference(**match.groupdict()))]
+    wanted: dict[str, set[str]] = {}
+    optional: set[str] = set()
+    for name, version, marker in _LOCKED.findall(lock):
+        wanted.setdefault(name, set()).add(version)
+        optional |= {name} if marker else set()
+    wrong = [
+        text for name, versions in wanted.items() if (text := _difference(name, versions, name in optional))
+    ]
     if wrong:
         text = f"{len(wrong)} packages differ from requirements/local.txt: {', '.join(wrong[:5])}"
         return Finding("packages", "problem", text, "Run `make clean run`: it makes the environment again.")
     return Finding("packages", "ok", "as locked")
 
 
-def _difference(name: str, version: str, marker: str | None) -> str | None:
+def _difference(name: str, versions: set[str], optional: bool) -> str:
     try:
         installed = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None if marker else f"{name} is missing"  # a marker: not for every platform
-    return None if installed == version else f"{name} is {installed}, not {version}"
+        return "" if optional else f"{name} is missing"
+    return "" if installed in versions else f"{name} is {installed}, not {' or '.join(sorted(versions))}"
 
 
 def _disk(directory: Path) -> Finding:
