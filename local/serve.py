@@ -9,9 +9,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def engines(config: StackConfig, known: StackSecrets, layers: LayerStore) -> lis
         RedisEngine(data.redis, ports.redis, known.redis, log=data.logs / "redis.log", run_directory=run),
         EmbeddingModel(config.repository, config.cache, layers).engine(config),
         MotoEngine(
-            ports.moto, log=data.logs / "moto.log", run_directory=run, region=REGION, account_id=ACCOUNT_ID
+            ports.moto, log=data.logs / "aws.log", run_directory=run, region=REGION, account_id=ACCOUNT_ID
         ),
     ]
 
@@ -122,10 +121,9 @@ async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) 
             "api_url": config.api_url,
             "runner": config.runner,
             "data": str(config.data.root),
-            "ports": asdict(config.ports),
             "pid": os.getpid(),
-            "engines": [engine_status(engine, supervisor.restarts[engine.name]) for engine in started],
-            "gateway": gateway.status(),
+            "engines": {engine.name: engine_status(engine, supervisor.restarts) for engine in started},
+            **gateway.status(),
         }
 
     control = ControlServer({"status": status})
@@ -145,16 +143,9 @@ async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) 
         await control.stop()
 
 
-def engine_status(engine: Engine, restarts: int) -> dict[str, Any]:
-    """One engine, for people: whether it runs, where, and how much memory it takes (bytes)."""
-    pid = engine.process.pid
-    return {
-        "name": engine.name,
-        "title": engine.title,
-        "running": pid is not None,
-        "pid": pid,
-        "restarts": restarts,
-    }
+def engine_status(engine: Engine, restarts: Mapping[str, int]) -> dict[str, Any]:
+    """One engine, for people: where it runs and how often it had to be started again."""
+    return {"pid": engine.process.pid, "port": engine.port, "restarts": restarts[engine.name]}
 
 
 def end_leftovers(data: DataPaths) -> None:

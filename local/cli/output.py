@@ -25,11 +25,6 @@ def fail(message: str, hint: str = "") -> None:
         errors.print(escape(hint))
 
 
-def megabytes(size: int) -> str:
-    """A size in bytes, for people."""
-    return f"{size / 2**20:,.0f} MB"
-
-
 class ProgressDisplay:
     """Shows steps while they run and says what the longer ones took."""
 

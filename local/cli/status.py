@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local import control
-from local.cli.output import console, megabytes
+from local.cli.output import console
 from local.cli.session import DataDirectory, data_paths, running_stack, said_plainly
 
 
@@ -23,7 +23,7 @@ def status(
     state = running_stack(data_paths(data_dir))
     with said_plainly():
         answer = control.ask(state, "status")
-    for engine in answer["engines"]:
+    for engine in answer["engines"].values():
         engine["memory_bytes"] = _family_bytes(engine["pid"])
     answer["memory_bytes"] = _family_bytes(answer["pid"])
     if as_json:
@@ -32,35 +32,37 @@ def status(
     console.print(
         f"[bold]{answer['api_url']}[/bold]  data {escape(answer['data'])}  runner {answer['runner']}"
     )
-    console.print(_engines(answer["engines"], answer["ports"]))
-    _print_gateway(answer["gateway"])
-    console.print(f"Memory of everything: {megabytes(answer['memory_bytes'])}")
+    for name, rows in answer.items():
+        if isinstance(rows, dict):
+            console.print()
+            console.print(_table(name, rows))
+    console.print(f"\nMemory of everything: {_megabytes(answer['memory_bytes'])}")
 
 
-def _engines(engines: list[dict[str, Any]], ports: dict[str, int]) -> Table:
+def _table(name: str, rows: dict[str, dict[str, Any]]) -> Table:
+    """Named records of the same kind: engines, functions, queues."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("engine", "state", "port", "pid", "memory", "restarts"):
-        table.add_column(heading)
-    for engine in engines:
-        state = "[green]running[/green]" if engine["running"] else "[red]down[/red]"
-        memory = megabytes(engine["memory_bytes"])
-        pid = str(engine["pid"] or "")
-        table.add_row(engine["name"], state, str(ports[engine["name"]]), pid, memory, str(engine["restarts"]))
+    table.add_column(name)
+    headings = list(dict.fromkeys(key for record in rows.values() for key in record))
+    for heading in headings:
+        table.add_column(heading.removesuffix("_bytes").replace("_", " "))
+    for row, record in rows.items():
+        table.add_row(row, *(_cell(heading, record.get(heading)) for heading in headings))
     return table
 
 
-def _print_gateway(gateway: dict[str, Any]) -> None:
-    """What the gateway tells of its functions and queues: one table for each list of records."""
-    for name, value in gateway.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            table = Table(box=None, pad_edge=False, header_style="bold", title=name, title_justify="left")
-            for heading in value[0]:
-                table.add_column(str(heading))
-            for row in value:
-                table.add_row(*(escape(str(cell)) for cell in row.values()))
-            console.print(table)
-        else:
-            console.print(f"{name}: {escape(str(value))}")
+def _cell(heading: str, value: Any) -> str:
+    if heading.endswith("_bytes"):
+        return _megabytes(int(value))
+    if heading == "pid" and value is None:
+        return "[red]down[/red]"
+    if isinstance(value, list):
+        return escape(", ".join(map(str, value)))
+    return escape(str(value))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MB"
 
 
 def _family_bytes(pid: int | None) -> int:

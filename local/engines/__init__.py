@@ -15,11 +15,13 @@ class Engine(Protocol):
     Attributes:
         name: Names its log, pid file and data.
         title: Names it for people.
+        port: Where it listens.
         start_timeout_s: How long a start may take; recovery after a crash included.
     """
 
     name: str
     title: str
+    port: int
     start_timeout_s: float
     process: ServerProcess
 

@@ -23,7 +23,7 @@ class MotoEngine:
         account_id: The AWS account it plays.
     """
 
-    name = "moto"
+    name = "aws"
     title = "AWS APIs"
     start_timeout_s = 60.0
 
