@@ -134,6 +134,7 @@ class Document:
     language: str | None
     failure_code: str | None
     failure_reason: str | None
+    failure_retryable: bool
     duplicate_of: UUID | None
     warnings: tuple[str, ...]
     created_at: datetime

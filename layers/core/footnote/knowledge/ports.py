@@ -5,10 +5,11 @@ Every method takes the `OrganizationContext` and can reach nothing outside of it
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from footnote.knowledge.models import (
     Passage,
     ScoredChunk,
     SearchFilters,
+    Stage,
     TermAnalysis,
 )
 from footnote.models import EmbeddingModel
@@ -83,11 +85,26 @@ class NewUpload:
     category: str | None
     tags: tuple[str, ...]
     sha256: str | None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object in S3; `version_id` is empty where the bucket keeps no versions."""
+
+    bucket: str
+    key: str
+    version_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """One S3 object event. `sequencer` orders the events of a key (reliability.md, f 2)."""
+    """One S3 object event. `sequencer` orders the events of a key (reliability.md, f 2).
+
+    Attributes:
+        delete_marker: The removal hid the object behind a marker; a removal without one took a single version
+            away, which matters only if it was the newest.
+    """
 
     bucket: str
     key: str
@@ -96,6 +113,25 @@ class ObjectEvent:
     version_id: str | None
     etag: str | None
     size: int
+    delete_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """The organization of an object key, and the registered prefix that says so."""
+
+    organization_id: UUID
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: what `GET /documents/{id}` shows meanwhile."""
+
+    stage: Stage
+    units_total: int
+    units_read: int
+    chunks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +141,7 @@ class IngestionJob:
     Attributes:
         attempt: 1 for the first; committed before any parsing.
         fence: Grows with each claim; stale workers' writes are refused by it.
+        title: What the announcement named it; `None` where the document's own title is to be taken.
     """
 
     document_id: UUID
@@ -126,6 +163,8 @@ class StagedVersion:
     title: str
     language: str
     sha256: str
+    format: str
+    size: int
     unit_kind: str | None
     units_total: int
     units_read: int
@@ -135,11 +174,76 @@ class StagedVersion:
     model: EmbeddingModel
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version ended without being activated.
+
+    Attributes:
+        status: `FAILED`, or `QUARANTINED` for a file that must not be read again.
+        code: Stable, for programs.
+        reason: One or two sentences for a person.
+        retryable: The same event may be tried again as it is (a dependency was down).
+    """
+
+    status: DocumentStatus
+    code: str
+    reason: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """A presigned PUT: the client sends the bytes to `url` with exactly these `headers`."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class ObjectGone(Exception):
+    """The object, or the version of it that was asked for, does not exist any more."""
+
+
+class ObjectTooLarge(Exception):
+    """The object has more bytes than were allowed; reading stopped."""
+
+
+class ObjectStore(Protocol):
+    """Document objects."""
+
+    def presign_put(self, key: str, content_type: str, content_length: int | None) -> UploadTicket:
+        """A ticket for one upload to the document bucket."""
+        ...
+
+    async def download(self, item: StoredObject, target: Path, max_bytes: int) -> str:
+        """Writes the object to `target`, returns the hexadecimal SHA-256 of its bytes.
+
+        Raises:
+            ObjectGone: It does not exist.
+            ObjectTooLarge: It has more than `max_bytes` bytes.
+            ServiceUnavailable: The object store failed or did not answer in time.
+        """
+        ...
+
+    async def delete(self, item: StoredObject) -> None:
+        """Removes the object (that version, if one is named); no error if it is gone already.
+
+        Raises:
+            ServiceUnavailable: As `download`.
+        """
+        ...
+
+
 class DocumentStore(Protocol):
     """Documents as members see and manage them."""
 
-    async def announce(self, context: OrganizationContext, upload: NewUpload) -> Document:
-        """Creates a pending document; with a known SHA-256 of an active one, returns that one instead."""
+    async def announce(self, context: OrganizationContext, upload: NewUpload) -> tuple[Document, bool]:
+        """Creates a pending document; with a known SHA-256 of an active one, returns that one instead.
+
+        Returns:
+            The document, and whether it is new.
+        """
         ...
 
     async def get(self, context: OrganizationContext, document_id: UUID) -> Document:
@@ -161,12 +265,16 @@ class DocumentStore(Protocol):
         """Newest first, duplicates and deleted ones left out; `before` is the keyset of the page before."""
         ...
 
-    async def delete(self, context: OrganizationContext, document_id: UUID) -> list[tuple[str, str]]:
-        """Makes a document invisible at once; returns the (bucket, key) objects to be removed.
+    async def delete(self, context: OrganizationContext, document_id: UUID) -> list[StoredObject]:
+        """Makes a document invisible at once; returns the objects to be removed, which are noted as due.
 
         Raises:
             NotFound: There is none.
         """
+        ...
+
+    async def objects_removed(self, context: OrganizationContext, items: Sequence[StoredObject]) -> None:
+        """Strikes removed objects off the list of due removals."""
         ...
 
     async def storage_prefix(self, context: OrganizationContext) -> str:
@@ -175,28 +283,47 @@ class DocumentStore(Protocol):
 
 
 class IngestionStore(Protocol):
-    """The ingestion state machine (reliability.md, f)."""
+    """The ingestion state machine (reliability.md, f).
 
-    async def organization_for(self, bucket: str, key: str) -> UUID | None:
+    Every method that writes for a job raises `Superseded` if the job is not the worker's any more: a newer
+    event of its key was claimed, the document was deleted, or its lease ran out and another took it over.
+    """
+
+    async def owner_of(self, key: str) -> KeyOwner | None:
         """The organization whose registered prefix the key lies under; never read off the key alone."""
         ...
 
-    async def claim(self, context: OrganizationContext, event: ObjectEvent) -> IngestionJob | None:
+    async def claim(
+        self, context: OrganizationContext, event: ObjectEvent, prefix: str
+    ) -> IngestionJob | None:
         """Records the event and claims its version; `None` if it is old, done, or a deletion (then applied).
 
+        Args:
+            context: The organization of the key.
+            event: What happened to the object.
+            prefix: The organization's registered key prefix.
+
         Raises:
-            Conflict: Another worker holds the lease; try again later.
+            Conflict: Another worker holds the lease; `retry_after_s` says for how long.
         """
         ...
 
-    async def progress(
-        self, context: OrganizationContext, job: IngestionJob, stage: str, units_total: int, units_read: int
-    ) -> None:
+    async def progress(self, context: OrganizationContext, job: IngestionJob, progress: Progress) -> None:
         """Shows how far the job is and renews the lease."""
         ...
 
     async def resolve_duplicate(self, context: OrganizationContext, job: IngestionJob, sha256: str) -> bool:
-        """If another active document has the same bytes, ties this object to it; true if it did."""
+        """If an active document has the same bytes, ties the object to it and ends the job; true if so."""
+        ...
+
+    async def stored_ordinals(
+        self,
+        context: OrganizationContext,
+        job: IngestionJob,
+        chunks: Sequence[ChunkDraft],
+        model: EmbeddingModel,
+    ) -> set[int]:
+        """Which chunks an earlier attempt has staged; what it staged otherwise than now is removed."""
         ...
 
     async def stage(
@@ -207,24 +334,64 @@ class IngestionStore(Protocol):
         chunks: Sequence[ChunkDraft],
         vectors: Sequence[Sequence[float]],
     ) -> None:
-        """Stores chunks and vectors, invisible yet; idempotent by ordinal."""
+        """Stores chunks and vectors, invisible yet, and renews the lease; idempotent by ordinal."""
         ...
 
-    async def activate(self, context: OrganizationContext, job: IngestionJob, version: StagedVersion) -> None:
-        """The atomic switch: pointer, postings, statistics in one transaction, if every chunk is there."""
-        ...
-
-    async def fail(
+    async def activate(
         self,
         context: OrganizationContext,
         job: IngestionJob,
-        status: DocumentStatus,
-        code: str,
-        reason: str,
+        version: StagedVersion,
+        chunks: Sequence[ChunkDraft],
+        vectors: Sequence[Sequence[float]],
     ) -> None:
+        """The atomic switch: the last chunks, pointer, postings and statistics in one transaction.
+
+        Raises:
+            DuplicateContent: Another document with the same bytes was activated meanwhile.
+        """
+        ...
+
+    async def fail(self, context: OrganizationContext, job: IngestionJob, failure: Failure) -> None:
         """Ends the job visibly; an older active version stays searchable."""
         ...
 
-    async def sweep(self) -> AsyncIterator[str]:
-        """Purges superseded and deleted versions past their grace; yields a line per thing done."""
+    async def release(self, context: OrganizationContext, job: IngestionJob) -> None:
+        """Gives the lease back, so that the next delivery can go on at once."""
+        ...
+
+
+class Superseded(Exception):
+    """The job is not this worker's any more; its message is done."""
+
+
+class DuplicateContent(Exception):
+    """An active document with the same bytes exists; resolve the duplicate instead of activating."""
+
+
+class Housekeeping(Protocol):
+    """What is done behind the members' backs, over all organizations, in bounded pieces."""
+
+    async def purge_versions(self, older_than_s: int, limit: int) -> int:
+        """Removes chunks and vectors of superseded versions; returns how many versions."""
+        ...
+
+    async def purge_documents(self, older_than_s: int, limit: int) -> int:
+        """Removes the remains of deleted documents; returns how many documents."""
+        ...
+
+    async def expire_uploads(self, older_than_s: int, limit: int) -> int:
+        """Fails announced documents whose bytes never came; returns how many."""
+        ...
+
+    async def end_stuck(self, older_than_s: int, max_attempts: int, limit: int) -> int:
+        """Ends versions that no worker renews any more, visibly; returns how many."""
+        ...
+
+    async def due_removals(self, limit: int) -> list[tuple[UUID, StoredObject]]:
+        """Objects of deleted documents that S3 has not confirmed, each pushed back by a growing delay."""
+        ...
+
+    async def confirm_removal(self, organization_id: UUID, item: StoredObject) -> None:
+        """Strikes one off the list."""
         ...

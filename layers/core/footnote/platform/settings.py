@@ -40,8 +40,9 @@ class PostgresSettings(Section):
     sslmode: str = "prefer"
     connect_timeout_s: float = 2.0
     statement_timeout_ms: int = 1_000
-    ingestion_statement_timeout_ms: int = 60_000
     lock_timeout_ms: int = 500
+    ingestion_statement_timeout_ms: int = 60_000
+    ingestion_lock_timeout_ms: int = 15_000
 
 
 class RedisSettings(Section):
@@ -158,6 +159,8 @@ class ChatSettings(Section):
     passages: int = 8
     context_tokens: int = 2_000
     history_turns: int = 6
+    deadline_s: float = 25.0
+    keep_alive_s: float = 12.0
     abstain_below: float | None = None
 
 

@@ -16,6 +16,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -65,6 +66,14 @@ def _break(connection: psycopg.AsyncConnection[DictRow]) -> None:
         handle.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How long one statement may run and wait for one lock, in milliseconds."""
+
+    statement_ms: int
+    lock_ms: int
+
+
 class Database:
     """Transactions on the system of record.
 
@@ -85,8 +94,7 @@ class Database:
         context: OrganizationContext,
         *,
         snapshot: bool = False,
-        statement_timeout_ms: int | None = None,
-        lock_timeout_ms: int | None = None,
+        background: bool = False,
     ) -> AsyncIterator[Cursor]:
         """A transaction that row-level security confines to the context's organization.
 
@@ -95,26 +103,26 @@ class Database:
         Args:
             context: The organization, and the member where one acts.
             snapshot: REPEATABLE READ READ ONLY: every statement sees the same state.
-            statement_timeout_ms: Limit of one statement, if other than the settings'.
-            lock_timeout_ms: Limit of waiting for one lock, if other than the settings'.
+            background: The longer limits for work that no member waits for, such as ingestion.
 
         Raises:
             ServiceUnavailable: The database cannot be reached, or a limit was exceeded. Nothing was changed,
                 unless the connection broke during the commit itself.
         """
-        async with self._transaction(
-            context.organization_id, context.user_id, snapshot, statement_timeout_ms, lock_timeout_ms
-        ) as cursor:
+        limits = self._limits(background)
+        begin = _begin_statement(context.organization_id, context.user_id, snapshot, limits)
+        async with self._transaction(begin, limits) as cursor:
             yield cursor
 
     @asynccontextmanager
-    async def definer_tx(self, *, statement_timeout_ms: int | None = None) -> AsyncIterator[Cursor]:
+    async def definer_tx(self, *, background: bool = False) -> AsyncIterator[Cursor]:
         """A transaction outside of any organization: row-level security hides every row.
 
         Only SECURITY DEFINER functions see anything, each what it was written to show. Same errors as
         `tenant_tx`.
         """
-        async with self._transaction(None, None, False, statement_timeout_ms, None) as cursor:
+        limits = self._limits(background)
+        async with self._transaction(_begin_statement(None, None, False, limits), limits) as cursor:
             yield cursor
 
     async def ping(self) -> None:
@@ -132,21 +140,17 @@ class Database:
         if connection is not None:
             await connection.close()
 
+    def _limits(self, background: bool) -> _Limits:
+        settings = self._settings
+        if background:
+            return _Limits(settings.ingestion_statement_timeout_ms, settings.ingestion_lock_timeout_ms)
+        return _Limits(settings.statement_timeout_ms, settings.lock_timeout_ms)
+
     @asynccontextmanager
-    async def _transaction(
-        self,
-        organization_id: UUID | None,
-        user_id: UUID | None,
-        snapshot: bool,
-        statement_timeout_ms: int | None,
-        lock_timeout_ms: int | None,
-    ) -> AsyncIterator[Cursor]:
-        statement_ms = statement_timeout_ms or self._settings.statement_timeout_ms
-        lock_ms = lock_timeout_ms or self._settings.lock_timeout_ms
-        begin = _begin_statement(organization_id, user_id, snapshot, statement_ms, lock_ms)
+    async def _transaction(self, begin: str, limits: _Limits) -> AsyncIterator[Cursor]:
         async with self._turn:
             try:
-                cursor = await self._begin(begin, statement_ms / 1000 + _GRACE_S)
+                cursor = await self._begin(begin, limits.statement_ms / 1000 + _GRACE_S)
                 try:
                     yield cursor
                 except BaseException:
@@ -224,7 +228,7 @@ class Database:
 
 
 def _begin_statement(
-    organization_id: UUID | None, user_id: UUID | None, snapshot: bool, statement_ms: int, lock_ms: int
+    organization_id: UUID | None, user_id: UUID | None, snapshot: bool, limits: _Limits
 ) -> str:
     """One round trip. Only UUIDs and integers are written into it, so nothing can be injected."""
     mode = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else "BEGIN"
@@ -232,8 +236,8 @@ def _begin_statement(
         f"{mode};"
         f"SET LOCAL app.organization_id='{_uuid_literal(organization_id)}';"
         f"SET LOCAL app.user_id='{_uuid_literal(user_id)}';"
-        f"SET LOCAL statement_timeout={int(statement_ms)};"
-        f"SET LOCAL lock_timeout={int(lock_ms)}"
+        f"SET LOCAL statement_timeout={int(limits.statement_ms)};"
+        f"SET LOCAL lock_timeout={int(limits.lock_ms)}"
     )
 
 

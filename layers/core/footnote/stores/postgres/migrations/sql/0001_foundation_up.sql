@@ -80,6 +80,7 @@ CREATE TABLE knowledge.documents (
     organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
     document_id uuid NOT NULL,
     title text NOT NULL,
+    title_given boolean NOT NULL DEFAULT false,
     filename text NOT NULL,
     format text NOT NULL,
     source text NOT NULL CHECK (source IN ('upload', 's3', 'api', 'web', 'manual')),
@@ -87,13 +88,14 @@ CREATE TABLE knowledge.documents (
     tags text[] NOT NULL DEFAULT '{}',
     size_bytes bigint,
     content_sha256 text,
-    status text NOT NULL,
+    status text NOT NULL CHECK (status IN
+        ('pending', 'processing', 'completed', 'failed', 'quarantined', 'duplicate')),
     stage text NOT NULL,
     failure_code text,
     failure_reason text,
+    failure_retryable boolean NOT NULL DEFAULT false,
     duplicate_of uuid,
     active_version int,
-    active_sequencer text NOT NULL DEFAULT '',
     last_version int NOT NULL DEFAULT 0,
     unit_kind text,
     units_total int NOT NULL DEFAULT 0,
@@ -105,29 +107,47 @@ CREATE TABLE knowledge.documents (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
+    purged_at timestamptz,
     PRIMARY KEY (organization_id, document_id),
     FOREIGN KEY (organization_id, duplicate_of) REFERENCES knowledge.documents
-);
+) WITH (fillfactor = 70);
 -- The same bytes are one document: at most one active document per content.
 CREATE UNIQUE INDEX documents_content ON knowledge.documents (organization_id, content_sha256)
     WHERE active_version IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX documents_pending ON knowledge.documents (created_at) WHERE status = 'pending';
+CREATE INDEX documents_unpurged ON knowledge.documents (deleted_at) WHERE deleted_at IS NOT NULL AND purged_at IS NULL;
 CREATE INDEX documents_newest ON knowledge.documents (organization_id, created_at DESC, document_id DESC);
 
+-- The newest event of each object key. S3 sequencers of one key compare as text once they are padded; those of
+-- two keys do not compare at all.
 CREATE TABLE knowledge.object_states (
     organization_id uuid NOT NULL,
     bucket text NOT NULL,
     key text NOT NULL,
-    sequencer text NOT NULL,
+    sequencer text COLLATE "C" NOT NULL CHECK (length(sequencer) = 64),
     object_version text,
     etag text,
     size_bytes bigint NOT NULL DEFAULT 0,
     is_deleted boolean NOT NULL DEFAULT false,
-    document_id uuid NOT NULL,
+    document_id uuid,
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, bucket, key),
+    CHECK (is_deleted OR document_id IS NOT NULL),
     FOREIGN KEY (organization_id, document_id) REFERENCES knowledge.documents ON DELETE CASCADE
 );
-CREATE INDEX ON knowledge.object_states (organization_id, document_id);
+CREATE INDEX object_states_document ON knowledge.object_states (organization_id, document_id);
+
+-- Objects whose document was deleted; a row goes when S3 has confirmed.
+CREATE TABLE knowledge.object_deletions (
+    organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
+    bucket text NOT NULL,
+    key text NOT NULL,
+    object_version text NOT NULL DEFAULT '',
+    attempts int NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, bucket, key, object_version)
+);
+CREATE INDEX object_deletions_due ON knowledge.object_deletions (due_at);
 
 CREATE TABLE knowledge.document_versions (
     organization_id uuid NOT NULL,
@@ -136,34 +156,34 @@ CREATE TABLE knowledge.document_versions (
     bucket text NOT NULL,
     key text NOT NULL,
     object_version text,
-    sequencer text NOT NULL,
-    etag text,
+    sequencer text COLLATE "C" NOT NULL,
     size_bytes bigint NOT NULL DEFAULT 0,
     content_sha256 text,
-    stage text NOT NULL,
+    stage text NOT NULL CHECK (stage IN ('received', 'scanned', 'parsed', 'chunked', 'embedded', 'staged', 'active',
+        'superseded', 'purged', 'failed', 'quarantined')),
     attempts int NOT NULL DEFAULT 0,
-    fence bigint NOT NULL DEFAULT 0,
+    fence int NOT NULL DEFAULT 0,
     leased_until timestamptz,
     failure_code text,
     failure_reason text,
-    title text,
-    language text,
+    failure_retryable boolean NOT NULL DEFAULT false,
     unit_kind text,
     units_total int NOT NULL DEFAULT 0,
     units_read int NOT NULL DEFAULT 0,
     characters bigint NOT NULL DEFAULT 0,
     chunk_count int NOT NULL DEFAULT 0,
     embedding_model_id smallint REFERENCES knowledge.embedding_models,
-    warnings text[] NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     activated_at timestamptz,
     superseded_at timestamptz,
     PRIMARY KEY (organization_id, document_id, version),
-    UNIQUE (organization_id, document_id, key, sequencer),
+    UNIQUE (organization_id, bucket, key, sequencer),
     FOREIGN KEY (organization_id, document_id) REFERENCES knowledge.documents ON DELETE CASCADE
 );
 CREATE INDEX document_versions_open ON knowledge.document_versions (leased_until)
     WHERE stage NOT IN ('active', 'superseded', 'purged', 'failed', 'quarantined');
+CREATE INDEX document_versions_superseded ON knowledge.document_versions (superseded_at)
+    WHERE stage = 'superseded';
 
 CREATE TABLE knowledge.chunks (
     organization_id uuid NOT NULL,
@@ -180,11 +200,11 @@ CREATE TABLE knowledge.chunks (
     unit_label text,
     token_count int NOT NULL,
     language text NOT NULL DEFAULT 'und',
-    text_sha256 text NOT NULL,
+    embedded_sha256 bytea NOT NULL,
     lexemes tsvector NOT NULL,
-    lexical_length int NOT NULL,
+    lexical_length smallint NOT NULL,
     PRIMARY KEY (organization_id, chunk_id),
-    UNIQUE (organization_id, document_id, version, ordinal),
+    UNIQUE (organization_id, document_id, version, ordinal) INCLUDE (chunk_id),
     FOREIGN KEY (organization_id, document_id, version) REFERENCES knowledge.document_versions ON DELETE CASCADE
 );
 
@@ -208,25 +228,27 @@ CREATE TABLE knowledge.corpora (
     chunk_count bigint NOT NULL DEFAULT 0 CHECK (chunk_count >= 0),
     total_length bigint NOT NULL DEFAULT 0 CHECK (total_length >= 0),
     corpus_version bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE TABLE knowledge.lexicon (
     organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
-    term text NOT NULL,
+    term text COLLATE "C" NOT NULL,
     term_id bigint GENERATED ALWAYS AS IDENTITY,
-    document_frequency int NOT NULL DEFAULT 0 CHECK (document_frequency >= 0),
+    document_frequency int NOT NULL CHECK (document_frequency >= 0),
     PRIMARY KEY (organization_id, term)
 ) WITH (fillfactor = 70);
+-- No foreign key to chunks: it would be checked once per word of every document. Postings are written and
+-- removed only by the transactions that switch a version, together with the statistics.
 CREATE TABLE knowledge.postings (
-    organization_id uuid NOT NULL,
+    organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
     term_id bigint NOT NULL,
     chunk_id bigint NOT NULL,
     frequency smallint NOT NULL,
+    length smallint NOT NULL,
     impact real NOT NULL,
-    PRIMARY KEY (organization_id, chunk_id, term_id),
-    FOREIGN KEY (organization_id, chunk_id) REFERENCES knowledge.chunks ON DELETE CASCADE
+    PRIMARY KEY (organization_id, chunk_id, term_id)
 );
 CREATE INDEX postings_champions ON knowledge.postings
-    (organization_id, term_id, impact DESC) INCLUDE (chunk_id, frequency);
+    (organization_id, term_id, impact DESC) INCLUDE (chunk_id, frequency, length);
 
 -- Conversations ----------------------------------------------------------------------------------------
 CREATE TABLE chat.sessions (
@@ -292,5 +314,5 @@ GRANT SELECT (user_id, email, display_name, is_active, is_verified, preferences,
 GRANT SELECT ON core.memberships TO footnote_app;
 GRANT SELECT, INSERT ON knowledge.embedding_models TO footnote_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON knowledge.documents, knowledge.object_states,
-    knowledge.document_versions, knowledge.chunks, knowledge.chunk_vectors, knowledge.corpora,
+    knowledge.object_deletions, knowledge.document_versions, knowledge.chunks, knowledge.chunk_vectors, knowledge.corpora,
     knowledge.lexicon, knowledge.postings, chat.sessions, chat.messages TO footnote_app;

@@ -1,0 +1,119 @@
+"""Chunks and vectors of a version that is not searched yet."""
+
+# ruff: noqa: S608 - statements are put together from constants
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from footnote.knowledge.models import ChunkDraft
+from footnote.knowledge.ports import StagedVersion, Superseded
+from footnote.stores.postgres.claims import OPEN_STAGES
+from footnote.stores.postgres.database import Cursor
+from footnote.stores.postgres.lexical_index import LEXEMES, analysis
+from footnote.stores.postgres.vectors import vector_literal
+
+JOB = "organization_id = %(organization_id)s AND document_id = %(document_id)s AND version = %(version)s"
+MINE = f"{JOB} AND fence = %(fence)s AND stage IN {OPEN_STAGES}"
+
+_STORED = f"""
+    SELECT ordinal, embedded_sha256
+      FROM knowledge.chunks
+      JOIN knowledge.chunk_vectors USING (organization_id, chunk_id, document_id, version)
+     WHERE {JOB} AND embedding_model_id = %(model_id)s
+"""
+_UNSTAGE = f"DELETE FROM knowledge.chunks WHERE {JOB}"
+_STAGE = f"""
+    WITH draft AS MATERIALIZED (
+        SELECT r.*, to_tsvector('english', r.common) AS plain
+          FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+              ordinal int, text text, char_start int, char_end int, heading_path text[],
+              unit_from int, unit_to int, unit_label text, token_count int, sha256 text,
+              common text, native text, configuration text)
+    ), mine AS (
+        SELECT organization_id, document_id, version FROM knowledge.document_versions WHERE {MINE}
+    ), stored AS (
+        INSERT INTO knowledge.chunks (
+            organization_id, document_id, version, ordinal, text, char_start, char_end, heading_path,
+            unit_from, unit_to, unit_label, token_count, language, embedded_sha256, lexemes, lexical_length)
+        SELECT m.organization_id, m.document_id, m.version, d.ordinal, d.text, d.char_start, d.char_end,
+               d.heading_path, d.unit_from, d.unit_to, d.unit_label, d.token_count, %(language)s,
+               decode(d.sha256, 'hex'), {LEXEMES.format("d")},
+               (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(d.plain) w)
+          FROM draft d CROSS JOIN mine m
+        ON CONFLICT (organization_id, document_id, version, ordinal) DO NOTHING
+        RETURNING organization_id, document_id, version, chunk_id, ordinal
+    ), embedded AS (
+        INSERT INTO knowledge.chunk_vectors (
+            organization_id, chunk_id, document_id, version, embedding_model_id, embedding)
+        SELECT s.organization_id, s.chunk_id, s.document_id, s.version, %(model_id)s, e.vector::halfvec
+          FROM stored s
+          JOIN unnest(%(ordinals)s::int[], %(vectors)s::text[]) AS e (ordinal, vector) USING (ordinal)
+    )
+    SELECT FROM mine
+"""
+
+
+async def stored_ordinals(cursor: Cursor, names: dict[str, Any], chunks: Sequence[ChunkDraft]) -> set[int]:
+    """Which chunks an earlier attempt has staged just as they are now; if any differs, all are removed."""
+    await cursor.execute(_STORED, names)
+    stored = {row["ordinal"]: bytes(row["embedded_sha256"]) for row in await cursor.fetchall()}
+    drafts = {chunk.ordinal: _digest(chunk).digest() for chunk in chunks}
+    if all(drafts.get(ordinal) == digest for ordinal, digest in stored.items()):
+        return set(stored)
+    await unstage(cursor, names)
+    return set()
+
+
+async def unstage(cursor: Cursor, names: dict[str, Any]) -> None:
+    """Removes all chunks of the job's version, and with them their vectors."""
+    await cursor.execute(_UNSTAGE, names)
+
+
+async def stage_chunks(
+    cursor: Cursor,
+    names: dict[str, Any],
+    version: StagedVersion,
+    chunks: Sequence[ChunkDraft],
+    vectors: Sequence[Sequence[float]],
+) -> None:
+    """Stores chunks with their vectors.
+
+    It locks nothing that another transaction waits for, so it may run before the corpus is locked. The fence
+    is read, not held: what a worker stores after it lost its lease stays invisible and is purged.
+
+    Raises:
+        Superseded: The job is not this worker's any more.
+    """
+    values = {
+        **names,
+        "language": version.language,
+        "rows": json.dumps([_row(chunk, version.language) for chunk in chunks], ensure_ascii=False),
+        "ordinals": [chunk.ordinal for chunk in chunks],
+        "vectors": [vector_literal(vector) for vector in vectors],
+    }
+    await cursor.execute(_STAGE, values)
+    if cursor.rowcount == 0:
+        raise Superseded
+
+
+def _row(chunk: ChunkDraft, language: str) -> dict[str, Any]:
+    return {
+        "ordinal": chunk.ordinal,
+        "text": chunk.text,
+        "char_start": chunk.start,
+        "char_end": chunk.end,
+        "heading_path": list(chunk.heading_path),
+        "unit_from": chunk.unit_from,
+        "unit_to": chunk.unit_to,
+        "unit_label": chunk.unit_label,
+        "token_count": chunk.token_count,
+        "sha256": _digest(chunk).hexdigest(),
+        **analysis(chunk.embedding_text, language),
+    }
+
+
+def _digest(chunk: ChunkDraft) -> hashlib._Hash:
+    return hashlib.sha256(f"{chunk.start}:{chunk.end}:{chunk.embedding_text}".encode())
