@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres import PostgresCluster, TestDatabase, running_cluster
+from tests.support.redis import RedisServer, running_redis
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,15 @@ def module_database(postgres_cluster: PostgresCluster) -> Iterator[TestDatabase]
     """As `migrated_database`, shared by the tests of one module."""
     with postgres_cluster.migrated_database() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis; one per test process. A test that stops it starts it again."""
+    directory = Path(tempfile.mkdtemp(prefix="footnote-redis-"))
+    directory.chmod(0o755)
+    try:
+        with running_redis(directory) as server:
+            yield server
+    finally:
+        shutil.rmtree(directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,10 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from footnote.platform.settings import IdentitySettings, PostgresSettings
-from footnote.stores.postgres.database import Database
+from footnote.composition import Container
+from footnote.platform.settings import IdentitySettings, PostgresSettings, RedisSettings, Settings
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.postgres import TestDatabase
+from tests.support.redis import RedisServer
+
+REDIS_SECRET = "footnote/redis"
 
 KID = "2026-01"
 # Fast enough to run thousands of times; production's are in settings.
@@ -46,13 +50,30 @@ def identity_secrets(kid: str = KID) -> dict[str, str]:
     }
 
 
-def database_as(test_database: TestDatabase, role: str) -> Database:
-    """The product's own database access, signed in as `role`."""
-    settings = PostgresSettings(
-        host=test_database.host,
-        port=test_database.port,
-        database=test_database.name,
-        user=role,
-        password_secret=role,
+def make_container(
+    database: TestDatabase, redis: RedisServer, role: str, secrets: Mapping[str, str], **identity: Any
+) -> Container:
+    """The container of one function's process that signs in to Postgres as `role`.
+
+    `identity` overrides single settings; hashing is cheap unless they say otherwise.
+    """
+    settings = Settings(
+        environment="test",
+        identity=IdentitySettings(**{**FAST_HASHING, **identity}),
+        postgres=PostgresSettings(
+            host=database.host, port=database.port, database=database.name, user=role, password_secret=role
+        ),
+        redis=RedisSettings(port=redis.port, password_secret=REDIS_SECRET),
     )
-    return Database(settings, StaticSecrets(test_database.passwords))
+    container = Container(settings)
+    container.__dict__["secrets"] = StaticSecrets(
+        {**secrets, **database.passwords, REDIS_SECRET: redis.password}
+    )
+    return container
+
+
+async def close(container: Container) -> None:
+    """Ends the connections that the container has opened."""
+    for name in ("database", "redis"):
+        if name in container.__dict__:
+            await container.__dict__[name].close()

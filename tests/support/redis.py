@@ -12,8 +12,6 @@ from pathlib import Path
 from local.engines.redis import RedisEngine
 from local.ports import free_port
 
-PASSWORD_SECRET = "footnote/redis"
-
 
 @dataclass
 class RedisServer:

@@ -55,7 +55,8 @@ def _check_preferences(preferences: dict[str, object]) -> None:
         size = len(text.encode())
     except ValueError as error:
         raise InvalidRequest("The preferences hold a number or a text that cannot be stored.") from error
-    if "\\u0000" in text:
+    # Without escaped backslashes, what looks like an escaped NUL is one.
+    if "\\u0000" in text.replace("\\\\", ""):
         raise InvalidRequest("The preferences hold a NUL character.")
     if size > _MAX_PREFERENCES_BYTES:
         raise InvalidRequest(f"The preferences are larger than {_MAX_PREFERENCES_BYTES} bytes.")

@@ -98,8 +98,7 @@ class RedisConnection:
             socket_connect_timeout=settings.connect_timeout_s,
             socket_timeout=settings.timeout_s,
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
             decode_responses=True,
         )
         return self._client
