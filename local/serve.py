@@ -163,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runner", choices=("runtime-api", "rie"), default="runtime-api")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     report = LineReporter(sys.stdout)
     data = DataPaths(options.data_dir)
     os.chdir(REPOSITORY)

@@ -34,7 +34,7 @@ def ingest(
 ) -> None:
     """Upload documents."""
     with signed_in(data_paths(data_dir)) as client:
-        uploaded, refused = _upload(client, _chosen(paths), category, tag or [])
+        uploaded, refused = _upload(client, chosen_files(paths), category, tag or [])
         refused += _follow(client, uploaded) if wait else 0
     if not wait and uploaded:
         console.print(f"{len(uploaded)} uploaded; --wait shows how each one ends.")
@@ -42,7 +42,7 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _chosen(paths: Iterable[Path]) -> Iterator[Path]:
+def chosen_files(paths: Iterable[Path]) -> Iterator[Path]:
     """All files below the paths that Footnote reads; hidden ones are left alone."""
     for path in paths:
         if not path.is_dir():
