@@ -47,7 +47,7 @@ _LOADERS: dict[str, Callable[[str], BaseLoader]] = {
 
 
 class LangChainPeer:
-    """Community loaders -> `RecursiveCharacterTextSplitter` (1000 characters, 200 shared) -> `PGVectorStore`."""
+    """Loaders -> `RecursiveCharacterTextSplitter` (1000 characters, 200 shared) -> `PGVectorStore`."""
 
     packages = ("langchain", "langchain-community", "langchain-postgres", "unstructured")
 
