@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from local.engines.process import keep_small
 from local.paths import REPOSITORY, DataPaths
 from local.privileges import child_command
 from local.progress import Reporter, parse_line
@@ -54,6 +55,7 @@ class StackProcess:
             ),
             death_signal=None if detached else signal.SIGTERM,
         )
+        keep_small(self._log)
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 command,

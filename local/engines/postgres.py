@@ -17,12 +17,15 @@ from local.ports import LOOPBACK
 from local.privileges import child_command, give, make_private_directory
 
 SUPERUSER = "postgres"
-# A laptop's share of memory; every other setting is the server's default.
 _SETTINGS = {
-    "shared_buffers": "64MB",
+    "shared_buffers": "128MB",
     "max_connections": "100",
     "max_wal_size": "512MB",
+    "wal_level": "minimal",  # nothing replicates a laptop's cluster
+    "max_wal_senders": "0",
+    "jit": "off",  # compiling a query takes longer than running it here
     "log_timezone": "UTC",
+    "log_min_error_statement": "panic",  # statements hold documents
 }
 VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Settings for throw-away clusters: faster, and not safe against a power cut."""

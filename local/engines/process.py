@@ -17,6 +17,7 @@ from local.privileges import child_command
 
 _START_TIME_TOLERANCE_S = 0.05
 _POLL_S = 0.01
+_LOG_LIMIT_BYTES = 10 * 1024 * 1024
 
 
 class EngineError(RuntimeError):
@@ -64,6 +65,7 @@ class ServerProcess:
             raise EngineError(f"{self.name} is running already (pid {self.pid})")
         for path in (self.log, self._pid_file):
             path.parent.mkdir(parents=True, exist_ok=True)
+        keep_small(self.log)
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 child_command(argv, reads=reads, death_signal=death_signal),
@@ -114,6 +116,12 @@ class ServerProcess:
         if not self.log.exists():
             return "(it printed nothing)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def keep_small(log: Path) -> None:
+    """Puts a log of more than 10 MB aside, in the place of the one put aside before."""
+    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".log.1"))
 
 
 def remember(pid_file: Path, pid: int) -> None:
