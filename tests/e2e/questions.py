@@ -51,7 +51,7 @@ QUESTIONS = [
     ),
     Expected(
         ("unstructured__list-item-example.pdf",),
-        "What does module one, introduction to product development and quality assurance, introduce the learner to?",
+        "What does module one on product development and quality assurance introduce?",
         ("quality assurance",),
         1,
     ),

@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture
 def knowing(member):
     document_id = member.upload(
-        b"The lighthouse of Farol was built in 1912. It is forty metres high. Its keeper is Inês Duarte.",
+        b"The lighthouse of Farol was built in 1912. It is forty metres high. Its keeper is Ines Duarte.",
         "lighthouse.txt",
     )
     member.wait([document_id])
