@@ -6,7 +6,7 @@ the body of the API and the stored row, so that a conversation read back cites e
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -35,7 +35,7 @@ class ChatQuestion:
     message: str
     session_id: UUID | None = None
     enable_rag: bool = True
-    filters: SearchFilters = SearchFilters()
+    filters: SearchFilters = field(default_factory=SearchFilters)
     max_tokens: int = 512
     temperature: float = 0.7
 

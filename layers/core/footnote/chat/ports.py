@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from footnote.chat.models import Message, NewTurn, Session
+from footnote.knowledge import Retrieval, SearchFilters, TermAnalysis
 from footnote.platform.context import OrganizationContext
 
 
@@ -46,4 +48,44 @@ class ConversationStore(Protocol):
 
     async def delete(self, context: OrganizationContext, session_id: UUID) -> None:
         """Makes a session invisible at once."""
+        ...
+
+
+class TermAnalyzer(Protocol):
+    """The part of `knowledge.SearchStore` that reading needs."""
+
+    async def analyze(
+        self, context: OrganizationContext, texts: Sequence[str], language: str
+    ) -> TermAnalysis:
+        """Lexemes of `texts` (the first is the question) with the corpus's idf of the question's."""
+        ...
+
+
+class PassageRetriever(Protocol):
+    """Search in an organization's documents: `knowledge.Retriever`."""
+
+    async def retrieve(
+        self,
+        context: OrganizationContext,
+        query: str,
+        *,
+        filters: SearchFilters,
+        limit: int,
+        strategy: str,
+        vector: Sequence[float] | None,
+    ) -> Retrieval:
+        """The best passages.
+
+        Args:
+            context: Whose documents.
+            query: For the lexical leg, and for the dense one without `vector`.
+            filters: Narrow the documents.
+            limit: How many passages at most.
+            strategy: `hybrid`, `lexical` or `vector`.
+            vector: The query's unit vector, if it is not simply that of `query`.
+
+        Raises:
+            ServiceUnavailable: The store failed. Without the embedding model the result is lexical and
+                says that it is degraded.
+        """
         ...

@@ -1,0 +1,88 @@
+"""HTTP of questions and conversations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import JSONResponse
+
+from footnote.chat import ChatQuestion
+from footnote.composition import container
+from footnote.identity import require
+from footnote.platform.context import OrganizationContext
+from footnote.platform.cursors import decode_cursor, encode_cursor
+from footnote.platform.http import Identity
+from functions.chat.models import ChatMessage, ChatMessages, ChatRequest, ChatResponse, ChatSessions
+from functions.chat.streaming import EventStreamResponse, frames
+
+router = APIRouter(prefix="/chat", tags=["Chat"])
+
+_STREAM = {
+    "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`, `usage`,"
+    " and last `done` or `error`.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.post("", response_model=ChatResponse, responses={200: _STREAM})
+@router.post("/message", response_model=ChatResponse, responses={200: _STREAM}, summary="Alias of POST /chat")
+async def chat(body: ChatRequest, request: Request, context: Identity) -> Response:
+    """Answers a question from the organization's documents, citing the passages it rests on."""
+    require(context, "chat:write")
+    if body.stream:
+        return await _stream(body.to_question(), request, context)
+    answer = await container().chat.answer(context, body.to_question())
+    return JSONResponse(answer.as_json())
+
+
+@router.get("/sessions")
+async def list_sessions(
+    context: Identity,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> ChatSessions:
+    """The member's own conversations, most recently used first."""
+    require(context, "chat:read")
+    before = decode_cursor(cursor) if cursor else None
+    found = await container().conversations.sessions(context, before=before, limit=limit + 1)
+    page = found[:limit]
+    more = encode_cursor(page[-1].updated_at, page[-1].id) if len(found) > limit else None
+    return ChatSessions.of(page, more)
+
+
+@router.get("/sessions/{session_id}/messages")
+async def list_messages(
+    session_id: UUID,
+    context: Identity,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> ChatMessages:
+    """A conversation's messages, oldest first, with sources and metadata as they were answered."""
+    require(context, "chat:read")
+    found = await container().conversations.messages(context, session_id, after=after, limit=limit + 1)
+    page = found[:limit]
+    return ChatMessages(
+        session_id=session_id,
+        messages=[ChatMessage.of(message) for message in page],
+        next_after=page[-1].position if len(found) > limit else None,
+    )
+
+
+@router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_session(session_id: UUID, context: Identity) -> None:
+    """Deletes a conversation; it is invisible at once."""
+    require(context, "chat:write")
+    await container().conversations.delete(context, session_id)
+
+
+async def _stream(question: ChatQuestion, request: Request, context: OrganizationContext) -> Response:
+    """Waits for the first event, so that what fails before it is an ordinary error answer."""
+    services = container()
+    events = services.chat.stream(context, question)
+    first = await anext(events)
+    keep_alive_s = services.settings.chat.keep_alive_s
+    return EventStreamResponse(
+        frames(first, events, request_id=request.state.request_id, keep_alive_s=keep_alive_s)
+    )

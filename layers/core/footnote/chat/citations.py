@@ -1,0 +1,182 @@
+"""Checks citations while an answer is written: what leaves here cites supplied passages only.
+
+Text flows through as it comes; from an opening bracket on it is held back until it is known whether a
+citation follows. A citation of a passage that was not supplied, or that does not support the sentence it
+stands in, is corrected to the passage that does, or removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from footnote.chat.grounding import (
+    SUPPORTED,
+    SUPPORTED_COSINE,
+    best_sentence,
+    content_terms,
+    cosine_support,
+    lexical_support,
+)
+from footnote.knowledge import sentence_spans
+from footnote.models import Embedder, EvidenceSpan, PromptPassage
+
+_CITATION = re.compile(
+    r"[\[【]\s*(?:sources?\s+|passages?\s+)?\^?(?P<numbers>\d{1,4}(?:\s*(?:[,;–-]|and)\s*\^?\d{1,4})*)"
+    r"\s*(?:†[^\]】]*)?[\]】]",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
+_SENTENCE_END = re.compile(r"[.!?…]['\"”’)\]]*\s|[。！？؟।\n]")
+_HELD_CHARACTERS = 60  # longer than any citation
+_LONGEST_RANGE = 10
+_CLAIM_CHARACTERS = 1_500
+_CLAIM_TERMS = 3
+_CLAIM_HELD_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Checked text to append to the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A citation that holds, and the exact span it rests on."""
+
+    span: EvidenceSpan
+
+
+class CitationChecker:
+    """The check of one answer. Feed it the generator's text, then `finish` it.
+
+    Args:
+        passages: What was supplied to the generator.
+        embedder: Asked about a claim that shares few words with the passage it cites.
+
+    Attributes:
+        kept: Citations that hold or were corrected.
+        removed: Citations that were dropped.
+    """
+
+    def __init__(self, passages: Sequence[PromptPassage], embedder: Embedder) -> None:
+        self._passages = {passage.number: passage for passage in passages}
+        self._embedder = embedder
+        self._written = ""
+        self._held = ""
+        self._claimed: set[int] = set()  # passages cited since the last text
+        self.kept = 0
+        self.removed = 0
+
+    async def feed(self, text: str, evidence: Sequence[EvidenceSpan] = ()) -> AsyncIterator[Text | Cited]:
+        """Takes the next piece of the answer.
+
+        Args:
+            text: As the generator wrote it.
+            evidence: Exact spans, from a generator that quotes: then these are the only valid citations.
+        """
+        self._held += text
+        async for piece in self._release({span.number: span for span in evidence}, last=False):
+            yield piece
+
+    async def finish(self) -> AsyncIterator[Text | Cited]:
+        """Releases what is still held back."""
+        async for piece in self._release({}, last=True):
+            yield piece
+        if self._held:
+            yield self._write(self._held)
+            self._held = ""
+
+    async def _release(self, exact: dict[int, EvidenceSpan], *, last: bool) -> AsyncIterator[Text | Cited]:
+        while (found := _CITATION.search(self._held)) is not None:
+            before = self._held[: found.start()]
+            claim = self._claim(before, self._held[found.end() :], last=last or bool(exact))
+            if claim is None:
+                return
+            if before.strip():
+                self._claimed.clear()
+            spans = await self._checked(_numbers(found["numbers"]), claim, exact)
+            self._held = self._held[found.end() :]
+            marks = "".join(f"[{span.number}]" for span in spans)
+            yield self._write(before + marks if marks else before.rstrip())
+            for span in spans:
+                yield Cited(span)
+        safe = _safe_length(self._held)
+        if safe:
+            if self._held[:safe].strip():
+                self._claimed.clear()
+            yield self._write(self._held[:safe])
+            self._held = self._held[safe:]
+
+    def _write(self, text: str) -> Text:
+        self._written += text
+        return Text(text)
+
+    def _claim(self, before: str, after: str, *, last: bool) -> str | None:
+        """The sentence a citation stands in; `None` if too little of it is known yet.
+
+        Usually it stands at the end. At the beginning ("According to [1], ...") the rest is waited for.
+        """
+        text = (self._written + before)[-_CLAIM_CHARACTERS:]
+        text = _CITATION.sub("", text).rstrip()
+        spans = sentence_spans(text)
+        claim = text[spans[-1][0] : spans[-1][1]] if spans else ""
+        if len(content_terms(claim)) >= _CLAIM_TERMS:
+            return claim
+        end = _SENTENCE_END.search(after)
+        if end is None and not last and len(after) < _CLAIM_HELD_CHARACTERS:
+            return None
+        return f"{claim} {_CITATION.sub('', after[: end.end()] if end else after)}"
+
+    async def _checked(
+        self, numbers: Sequence[int], claim: str, exact: dict[int, EvidenceSpan]
+    ) -> list[EvidenceSpan]:
+        """The spans behind the numbers that hold; corrected if none does but another passage would."""
+        if exact:
+            spans = [exact[number] for number in numbers if number in exact]
+        else:
+            spans = [span for number in numbers if (span := await self._support(number, claim)) is not None]
+            if not spans and not self._claimed:
+                spans = self._corrected(claim)
+        self.removed += max(0, len(numbers) - len(spans))
+        spans = [span for span in spans if span.number not in self._claimed]
+        self._claimed.update(span.number for span in spans)
+        self.kept += len(spans)
+        return spans
+
+    async def _support(self, number: int, claim: str) -> EvidenceSpan | None:
+        passage = self._passages.get(number)
+        if passage is None:
+            return None
+        supported = lexical_support(claim, passage.text) >= SUPPORTED
+        if not supported:
+            supported = await cosine_support(claim, passage, self._embedder) >= SUPPORTED_COSINE
+        return EvidenceSpan(number, *best_sentence(claim, passage)) if supported else None
+
+    def _corrected(self, claim: str) -> list[EvidenceSpan]:
+        if not self._passages or not content_terms(claim):
+            return []
+        best = max(self._passages.values(), key=lambda passage: lexical_support(claim, passage.text))
+        if lexical_support(claim, best.text) < SUPPORTED:
+            return []
+        return [EvidenceSpan(best.number, *best_sentence(claim, best))]
+
+
+def _numbers(written: str) -> list[int]:
+    """The numbers of `1`, `1, 3` or `2-4`, each once."""
+    found: list[int] = []
+    for first, last in _RANGE.findall(written):
+        start, stop = int(first), int(last or first)
+        found.extend(range(start, min(stop, start + _LONGEST_RANGE) + 1) if stop >= start else (start, stop))
+    return list(dict.fromkeys(found))
+
+
+def _safe_length(held: str) -> int:
+    """How much of the text can be shown: up to a bracket that may begin a citation, or trailing spaces."""
+    opened = max(held.rfind("["), held.rfind("【"))
+    if opened >= 0 and len(held) - opened <= _HELD_CHARACTERS and not re.search(r"[\]】]", held[opened:]):
+        return len(held[:opened].rstrip())
+    return len(held.rstrip())

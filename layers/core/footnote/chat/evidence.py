@@ -1,0 +1,202 @@
+"""Sentences of passages as candidates for an answer, and how well each answers a question.
+
+Score of a sentence:
+
+    .5 * cosine(question, sentence) + .5 * coverage + .6 * passage score
+
+where coverage is the idf-weighted share of the question's terms that the sentence holds. Terms that stand
+only in the sentence before it, in the heading above it or in the document's title count half, because a
+sentence rarely repeats what it is about. `tests/evaluation/answers_calibration.py` measures it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from footnote.knowledge import TermAnalysis, sentence_spans
+from footnote.models import PromptPassage
+
+COSINE_WEIGHT = 0.5
+COVERAGE_WEIGHT = 0.5
+PASSAGE_WEIGHT = 0.6
+CONTEXT_WEIGHT = 0.5
+
+_HEADING_WORDS = 10
+_ENDS_SENTENCE = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
+_QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
+_ROW = re.compile(r"\t| \| |^\s*[-*•▪◦–]\s|^\s*\(?\d{1,3}[.)]\s|: \S|=")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, table row or list item of a passage.
+
+    Attributes:
+        number: The passage's number.
+        index: Place among the passage's sentences, from 0.
+        start, end: Span in the passage's text.
+        is_label: A heading or a question: it says what the next sentences are about and is no answer itself.
+        label: The nearest label above, empty without one.
+        follows_label: The label stands directly above.
+    """
+
+    number: int
+    index: int
+    start: int
+    end: int
+    text: str
+    is_label: bool
+    label: str = ""
+    follows_label: bool = False
+
+    @property
+    def embedding_text(self) -> str:
+        """What is compared with the question: the sentence, after a label that stands directly above."""
+        return f"{self.label} {self.text}" if self.follows_label else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate with its scores; `cosine` is `None` where nothing was embedded."""
+
+    sentence: Sentence
+    passage_score: float
+    coverage: float
+    cosine: float | None = None
+
+    @property
+    def score(self) -> float:
+        return (
+            COSINE_WEIGHT * (self.cosine or 0.0)
+            + COVERAGE_WEIGHT * self.coverage
+            + PASSAGE_WEIGHT * self.passage_score
+        )
+
+
+def split_passage(passage: PromptPassage) -> list[Sentence]:
+    """The passage's sentences in reading order, labels marked."""
+    spans = [_trimmed(passage.text, start, end) for start, end in sentence_spans(passage.text)]
+    spans = [(start, end) for start, end in spans if start < end]
+    found: list[Sentence] = []
+    label = ""
+    for index, (start, end) in enumerate(spans):
+        text = passage.text[start:end]
+        alone = index + 1 == len(spans)  # nothing follows that it could be the label of
+        is_label = not alone and (_QUESTION.search(text) is not None or _is_heading(passage.text, start, end))
+        follows = bool(found) and found[-1].is_label
+        found.append(Sentence(passage.number, index, start, end, text, is_label, label, follows))
+        if is_label:
+            label = text
+    return found
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+
+
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """A short line of its own that neither ends like a sentence nor holds a value like a row does."""
+    line = text[start:end]
+    on_own_line = "\n" in text[end : end + 2] and (start == 0 or "\n" in text[max(0, start - 2) : start])
+    return (
+        on_own_line
+        and "\n" not in line
+        and len(line.split()) <= _HEADING_WORDS
+        and _ENDS_SENTENCE.search(line) is None
+        and _ROW.search(line) is None
+    )
+
+
+class TermCoverage:
+    """Which of the question's terms a sentence or passage holds, by weight of their rarity.
+
+    Args:
+        analysis: Of the question, then of every passage's header, then of every sentence.
+        passages: In the order of the headers.
+        sentences: In the order of the rest.
+    """
+
+    def __init__(
+        self, analysis: TermAnalysis, passages: Sequence[PromptPassage], sentences: Sequence[Sentence]
+    ) -> None:
+        headers = analysis.terms[1 : 1 + len(passages)]
+        texts = analysis.terms[1 + len(passages) :]
+        self._idf = analysis.idf
+        self._total = sum(analysis.idf.values())
+        self._headers = {passage.number: terms for passage, terms in zip(passages, headers, strict=True)}
+        self._terms = {
+            (sentence.number, sentence.index): terms for sentence, terms in zip(sentences, texts, strict=True)
+        }
+        self._labels = self._label_terms(sentences)
+
+    def _label_terms(self, sentences: Sequence[Sentence]) -> dict[tuple[int, int], frozenset[str]]:
+        """For each sentence the terms of the label above it."""
+        found: dict[tuple[int, int], frozenset[str]] = {}
+        current: frozenset[str] = frozenset()
+        for sentence in sentences:
+            if sentence.index == 0:
+                current = frozenset()
+            key = (sentence.number, sentence.index)
+            found[key] = current
+            if sentence.is_label:
+                current = self._terms[key]
+        return found
+
+    def terms(self, sentence: Sentence) -> frozenset[str]:
+        """The sentence's own terms."""
+        return self._terms[sentence.number, sentence.index]
+
+    def of_sentence(self, sentence: Sentence) -> float:
+        """Coverage by the sentence and, at half weight, by what it stands under and after; 0..1."""
+        own = self.terms(sentence)
+        around = (
+            self._headers[sentence.number]
+            | self._labels[sentence.number, sentence.index]
+            | self._terms.get((sentence.number, sentence.index - 1), frozenset())
+        )
+        return self._share(own) + CONTEXT_WEIGHT * self._share(around - own)
+
+    def of_passage(self, number: int) -> float:
+        """Coverage by a whole passage with its header; 0..1."""
+        return self._share(self._passage_terms(number))
+
+    def missing(self) -> float:
+        """Share of the question that no passage holds; 0..1."""
+        held = frozenset[str]().union(*(self._passage_terms(number) for number in self._headers))
+        return 1.0 - self._share(held)
+
+    def _passage_terms(self, number: int) -> frozenset[str]:
+        own = (terms for (owner, _), terms in self._terms.items() if owner == number)
+        return self._headers[number].union(*own)
+
+    def _share(self, held: frozenset[str]) -> float:
+        if not self._total:
+            return 0.0
+        return sum(weight for term, weight in self._idf.items() if term in held) / self._total
+
+
+def candidates(
+    passages: Sequence[PromptPassage], sentences: Sequence[Sentence], coverage: TermCoverage
+) -> list[Scored]:
+    """Every sentence that may be an answer, best first by what is known without embedding."""
+    scores = {passage.number: passage.score for passage in passages}
+    found = [
+        Scored(sentence, scores[sentence.number], coverage.of_sentence(sentence))
+        for sentence in sentences
+        if not sentence.is_label
+    ]
+    return sorted(found, key=lambda candidate: candidate.score, reverse=True)
+
+
+def with_cosines(
+    scored: Sequence[Scored], question: Sequence[float], vectors: Sequence[Sequence[float]]
+) -> list[Scored]:
+    """The candidates with their cosines to the question, best first; all vectors are of unit length."""
+    found = [
+        replace(candidate, cosine=sum(a * b for a, b in zip(question, vector, strict=True)))
+        for candidate, vector in zip(scored, vectors, strict=True)
+    ]
+    return sorted(found, key=lambda candidate: candidate.score, reverse=True)

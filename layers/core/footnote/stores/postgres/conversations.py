@@ -1,0 +1,183 @@
+"""Conversations in Postgres: `chat.sessions` and `chat.messages`.
+
+Row-level security keeps organizations apart; the member's own id is part of every statement, since members
+of one organization do not see each other's conversations either.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from footnote.chat import Message, NewTurn, Session
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import NotFound
+from footnote.stores.postgres.database import Database
+
+_SESSION = """
+SELECT session_id, title, message_count, created_at, updated_at
+  FROM chat.sessions
+ WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
+   AND deleted_at IS NULL
+"""
+_SESSIONS = """
+SELECT session_id, title, message_count, created_at, updated_at
+  FROM chat.sessions
+ WHERE organization_id = %(organization)s AND user_id = %(user)s AND deleted_at IS NULL
+   AND (%(before_at)s::timestamptz IS NULL
+        OR (updated_at, session_id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+ ORDER BY updated_at DESC, session_id DESC
+ LIMIT %(limit)s
+"""
+_MESSAGE_COLUMNS = "message_id, session_id, position, actor, message, sources, metadata, created_at"
+_MESSAGES = f"""
+SELECT {_MESSAGE_COLUMNS}
+  FROM chat.messages
+ WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
+   AND position > %(after)s
+ ORDER BY position
+ LIMIT %(limit)s
+"""  # noqa: S608 - constants only
+_HISTORY = f"""
+SELECT * FROM (
+    SELECT {_MESSAGE_COLUMNS}
+      FROM chat.messages
+     WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
+     ORDER BY position DESC
+     LIMIT %(limit)s
+) newest ORDER BY position
+"""  # noqa: S608 - constants only
+_CREATE = """
+INSERT INTO chat.sessions (organization_id, session_id, user_id, title, created_at)
+VALUES (%(organization)s, %(session)s, %(user)s, %(title)s, %(asked_at)s)
+"""
+# The row lock makes turns of one session take turns, so that the count is the next position.
+_COUNT_TURN = """
+UPDATE chat.sessions
+   SET message_count = message_count + 2, updated_at = clock_timestamp()
+ WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
+   AND deleted_at IS NULL
+RETURNING message_count
+"""
+_INSERT = """
+INSERT INTO chat.messages
+    (organization_id, session_id, position, message_id, user_id, actor, message, sources, metadata,
+     created_at)
+VALUES
+    (%(organization)s, %(session)s, %(count)s - 1, %(question_id)s, %(user)s, 'user', %(question)s,
+     '[]', '{}', %(asked_at)s),
+    (%(organization)s, %(session)s, %(count)s, %(answer_id)s, %(user)s, 'assistant', %(answer)s,
+     %(sources)s, %(metadata)s, clock_timestamp())
+"""
+_DELETE = """
+UPDATE chat.sessions SET deleted_at = now()
+ WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
+   AND deleted_at IS NULL
+"""
+
+
+class PostgresConversationStore:
+    """`ConversationStore` on Postgres.
+
+    Args:
+        database: Tenant transactions.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def session(self, context: OrganizationContext, session_id: UUID) -> Session:
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_SESSION, _key(context, session_id))
+            row = await cursor.fetchone()
+        if row is None:
+            raise _no_session()
+        return _session(row)
+
+    async def history(self, context: OrganizationContext, session_id: UUID, limit: int) -> list[Message]:
+        return await self._read(context, session_id, _HISTORY, {"limit": limit})
+
+    async def append_turn(self, context: OrganizationContext, turn: NewTurn) -> None:
+        values = _key(context, turn.session_id) | {
+            "title": turn.session_title,
+            "asked_at": turn.asked_at,
+            "question_id": turn.question_id,
+            "question": turn.question,
+            "answer_id": turn.answer_id,
+            "answer": turn.answer,
+            "sources": Jsonb(turn.sources),
+            "metadata": Jsonb(turn.metadata),
+        }
+        async with self._database.tenant_tx(context) as cursor:
+            if turn.session_title is not None:
+                await cursor.execute(_CREATE, values)
+            await cursor.execute(_COUNT_TURN, values)
+            row = await cursor.fetchone()
+            if row is None:
+                raise _no_session()
+            await cursor.execute(_INSERT, values | {"count": row["message_count"]})
+
+    async def sessions(
+        self, context: OrganizationContext, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Session]:
+        before_at, before_id = before or (None, None)
+        values = _member(context) | {"before_at": before_at, "before_id": before_id, "limit": limit}
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_SESSIONS, values)
+            return [_session(row) for row in await cursor.fetchall()]
+
+    async def messages(
+        self, context: OrganizationContext, session_id: UUID, *, after: int, limit: int
+    ) -> list[Message]:
+        return await self._read(context, session_id, _MESSAGES, {"after": after, "limit": limit})
+
+    async def delete(self, context: OrganizationContext, session_id: UUID) -> None:
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_DELETE, _key(context, session_id))
+            if cursor.rowcount == 0:
+                raise _no_session()
+
+    async def _read(
+        self, context: OrganizationContext, session_id: UUID, statement: str, values: dict[str, Any]
+    ) -> list[Message]:
+        key = _key(context, session_id)
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_SESSION, key)
+            if await cursor.fetchone() is None:
+                raise _no_session()
+            await cursor.execute(statement, key | values)
+            return [_message(row) for row in await cursor.fetchall()]
+
+
+def _member(context: OrganizationContext) -> dict[str, Any]:
+    return {"organization": context.organization_id, "user": context.acting_user()}
+
+
+def _key(context: OrganizationContext, session_id: UUID) -> dict[str, Any]:
+    return _member(context) | {"session": session_id}
+
+
+def _no_session() -> NotFound:
+    return NotFound("There is no such chat session.")
+
+
+def _session(row: dict[str, Any]) -> Session:
+    return Session(
+        row["session_id"], row["title"], row["message_count"], row["created_at"], row["updated_at"]
+    )
+
+
+def _message(row: dict[str, Any]) -> Message:
+    return Message(
+        id=row["message_id"],
+        session_id=row["session_id"],
+        position=row["position"],
+        actor=row["actor"],
+        text=row["message"],
+        sources=row["sources"],
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+    )
