@@ -18,15 +18,15 @@ from footnote.chat.grounding import (
     content_terms,
     cosine_support,
     lexical_support,
+    word_support,
 )
 from footnote.knowledge import sentence_spans
 from footnote.models import Embedder, EvidenceSpan, PromptPassage
 
-_CITATION = re.compile(
-    r"[\[【]\s*(?:sources?\s+|passages?\s+)?\^?(?P<numbers>\d{1,4}(?:\s*(?:[,;–-]|and)\s*\^?\d{1,4})*)"
-    r"\s*(?:†[^\]】]*)?[\]】]",
-    re.IGNORECASE,
-)
+_LIST = r"\^?\d{1,4}(?:\s*(?:[,;–-]|and)\s*\^?\d{1,4})*"
+_ONE = rf"[\[【]\s*(?:sources?\s+|passages?\s+)?{_LIST}\s*(?:†[^\]】]*)?[\]】]"
+_CITATION = re.compile(rf"{_ONE}(?:\s*{_ONE})*", re.IGNORECASE)
+_REMARK = re.compile(r"†[^\]】]*")
 _RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 _SENTENCE_END = re.compile(r"[.!?…]['\"”’)\]]*\s|[。！？؟।\n]")
 _HELD_CHARACTERS = 60  # longer than any citation
@@ -67,7 +67,6 @@ class CitationChecker:
         self._embedder = embedder
         self._written = ""
         self._held = ""
-        self._claimed: set[int] = set()  # passages cited since the last text
         self.kept = 0
         self.removed = 0
 
@@ -91,23 +90,22 @@ class CitationChecker:
             self._held = ""
 
     async def _release(self, exact: dict[int, EvidenceSpan], *, last: bool) -> AsyncIterator[Text | Cited]:
+        last = last or bool(exact)
         while (found := _CITATION.search(self._held)) is not None:
-            before = self._held[: found.start()]
-            claim = self._claim(before, self._held[found.end() :], last=last or bool(exact))
+            before, after = self._held[: found.start()], self._held[found.end() :]
+            if not last and _may_go_on(after):
+                return
+            claim = self._claim(before, after, last=last)
             if claim is None:
                 return
-            if before.strip():
-                self._claimed.clear()
-            spans = await self._checked(_numbers(found["numbers"]), claim, exact)
-            self._held = self._held[found.end() :]
+            spans = await self._checked(_numbers(found[0]), claim, exact)
+            self._held = after
             marks = "".join(f"[{span.number}]" for span in spans)
             yield self._write(before + marks if marks else before.rstrip())
             for span in spans:
                 yield Cited(span)
         safe = _safe_length(self._held)
         if safe:
-            if self._held[:safe].strip():
-                self._claimed.clear()
             yield self._write(self._held[:safe])
             self._held = self._held[safe:]
 
@@ -138,40 +136,52 @@ class CitationChecker:
         if exact:
             spans = [exact[number] for number in numbers if number in exact]
         else:
-            spans = [span for number in numbers if (span := await self._support(number, claim)) is not None]
-            if not spans and not self._claimed:
-                spans = self._corrected(claim)
-        self.removed += max(0, len(numbers) - len(spans))
-        spans = [span for span in spans if span.number not in self._claimed]
-        self._claimed.update(span.number for span in spans)
+            cited = [self._passages[number] for number in numbers if number in self._passages]
+            spans = await self._supported(cited, claim) or self._corrected(claim)
         self.kept += len(spans)
+        self.removed += max(0, len(numbers) - len(spans))
         return spans
 
-    async def _support(self, number: int, claim: str) -> EvidenceSpan | None:
-        passage = self._passages.get(number)
-        if passage is None:
-            return None
-        supported = lexical_support(claim, passage.text) >= SUPPORTED
-        if not supported:
-            supported = await cosine_support(claim, passage, self._embedder) >= SUPPORTED_COSINE
-        return EvidenceSpan(number, *best_sentence(claim, passage)) if supported else None
+    async def _supported(self, cited: Sequence[PromptPassage], claim: str) -> list[EvidenceSpan]:
+        """Those that support the claim by themselves; else those that do so together."""
+        alone = [passage for passage in cited if await self._supports(passage, claim)]
+        if len(alone) == len(cited) or len(cited) < 2:
+            return [_span(passage, claim) for passage in alone]
+        together = "\n".join(passage.text for passage in cited)
+        if lexical_support(claim, together) < SUPPORTED:
+            return [_span(passage, claim) for passage in alone]
+        contributing = (p for p in cited if p in alone or word_support(claim, p.text) >= SUPPORTED / 2)
+        return [_span(passage, claim) for passage in contributing]
+
+    async def _supports(self, passage: PromptPassage, claim: str) -> bool:
+        if lexical_support(claim, passage.text) >= SUPPORTED:
+            return True
+        return await cosine_support(claim, passage, self._embedder) >= SUPPORTED_COSINE
 
     def _corrected(self, claim: str) -> list[EvidenceSpan]:
         if not self._passages or not content_terms(claim):
             return []
         best = max(self._passages.values(), key=lambda passage: lexical_support(claim, passage.text))
-        if lexical_support(claim, best.text) < SUPPORTED:
-            return []
-        return [EvidenceSpan(best.number, *best_sentence(claim, best))]
+        return [_span(best, claim)] if lexical_support(claim, best.text) >= SUPPORTED else []
+
+
+def _span(passage: PromptPassage, claim: str) -> EvidenceSpan:
+    return EvidenceSpan(passage.number, *best_sentence(claim, passage))
 
 
 def _numbers(written: str) -> list[int]:
-    """The numbers of `1`, `1, 3` or `2-4`, each once."""
+    """The numbers of `[1]`, `[1, 3]` or `[2-4][7]`, each once."""
     found: list[int] = []
-    for first, last in _RANGE.findall(written):
+    for first, last in _RANGE.findall(_REMARK.sub("", written)):
         start, stop = int(first), int(last or first)
         found.extend(range(start, min(stop, start + _LONGEST_RANGE) + 1) if stop >= start else (start, stop))
     return list(dict.fromkeys(found))
+
+
+def _may_go_on(after: str) -> bool:
+    """Whether more citations of the same sentence may follow directly."""
+    rest = after.lstrip()
+    return not rest or (rest[0] in "[【" and _safe_length(rest) == 0)
 
 
 def _safe_length(held: str) -> int:

@@ -20,7 +20,7 @@ MIXTURE_WEIGHT = 0.5
 """Weight of the conversation's vector beside the question's own (measurements.md, R2)."""
 
 _SHORT_WORDS = 5
-_CONTEXT_CHARACTERS = 1_200  # more than the embedding model's window of 256 word pieces holds
+_CONTEXT_CHARACTERS = 800  # leaves room for the message in the embedding model's window of 256 word pieces
 
 # Words that point back, and words that go on. Articles are left out where a pronoun looks the same.
 _POINTING = {

@@ -2,8 +2,8 @@
 
 Support is the share of the claim's content words that the passage holds. Words are compared by their first
 letters, which stands in for stemming in the languages that inflect by endings; scripts without spaces are
-compared by pairs of characters. A number that the passage does not hold halves the support: figures are what
-a wrong citation gets wrong first.
+compared by pairs of characters. Support falls with every number that the passage does not hold: figures are
+what a wrong citation gets wrong first.
 """
 
 from __future__ import annotations
@@ -44,12 +44,20 @@ def content_terms(text: str) -> frozenset[str]:
 
 
 def lexical_support(claim: str, text: str) -> float:
-    """Share of the claim's content that `text` holds, 0..1; 1 for a claim without content."""
+    """How much of the claim's words and numbers `text` holds, 0..1."""
+    return word_support(claim, text) * number_support(claim, text)
+
+
+def word_support(claim: str, text: str) -> float:
+    """Share of the claim's content words that `text` holds, 0..1; 1 for a claim without any."""
     wanted = content_terms(claim)
-    if not wanted:
-        return 1.0
-    support = len(wanted & content_terms(text)) / len(wanted)
-    return support if _numbers(claim) <= _numbers(text) else support / 2
+    return len(wanted & content_terms(text)) / len(wanted) if wanted else 1.0
+
+
+def number_support(claim: str, text: str) -> float:
+    """Share of the claim's numbers that `text` holds, 0..1; 1 for a claim without numbers."""
+    wanted = _numbers(claim)
+    return len(wanted & _numbers(text)) / len(wanted) if wanted else 1.0
 
 
 def best_sentence(claim: str, passage: PromptPassage) -> tuple[int, int]:
@@ -59,9 +67,13 @@ def best_sentence(claim: str, passage: PromptPassage) -> tuple[int, int]:
 
 
 async def cosine_support(claim: str, passage: PromptPassage, embedder: Embedder) -> float:
-    """Best cosine of the claim and a sentence of the passage; 0 where nothing can be embedded."""
+    """Best cosine of the claim and a sentence of the passage.
+
+    0 where nothing can be embedded, and for a claim with a number that the passage does not hold: vectors
+    hardly tell figures apart.
+    """
     sentences = [passage.text[start:end] for start, end in sentence_spans(passage.text)]
-    if not sentences:
+    if not sentences or number_support(claim, passage.text) < 1.0:
         return 0.0
     try:
         asked, *vectors = await embedder.embed_queries([claim, *sentences])
@@ -75,4 +87,5 @@ def _dot(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _numbers(text: str) -> frozenset[str]:
-    return frozenset(number.replace(",", "") for number in _NUMBER.findall(text))
+    found = (number.replace(",", "").lstrip("0") or "0" for number in _NUMBER.findall(text))
+    return frozenset(found)

@@ -1,0 +1,83 @@
+"""Stand-ins for models: embedders without a model, and a generator that says what it is told to."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import AsyncGenerator, Sequence
+
+from footnote.models import EmbeddingModel, GenerationDelta, GenerationRequest
+from footnote.platform.errors import ModelUnavailable
+
+DIMENSION = 64
+
+
+class WordEmbedder:
+    """Vectors of hashed words: texts that share words are near, nothing else is.
+
+    Attributes:
+        calls: How many times vectors were asked for.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def model(self) -> EmbeddingModel:
+        return EmbeddingModel("words", "1", DIMENSION)
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        self.calls += 1
+        return [_vector(text) for text in texts]
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self.embed_queries(texts)
+
+
+class NoEmbedder(WordEmbedder):
+    """The endpoint is down."""
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        self.calls += 1
+        raise ModelUnavailable("The embedding endpoint does not answer.")
+
+
+def _vector(text: str) -> list[float]:
+    values = [0.0] * DIMENSION
+    for word in text.casefold().split():
+        values[hashlib.sha256(word.strip(".,?!").encode()).digest()[0] % DIMENSION] += 1.0
+    length = math.sqrt(sum(value * value for value in values)) or 1.0
+    return [value / length for value in values]
+
+
+class ScriptedGenerator:
+    """A generation model whose answer is known.
+
+    Args:
+        deltas: What it yields; an exception is raised at its place, a callable is awaited.
+
+    Attributes:
+        requests: What it was asked.
+        closed: Whether its last stream has ended, in whatever way.
+    """
+
+    def __init__(self, *deltas: object, name: str = "scripted") -> None:
+        self._deltas = deltas
+        self.name = name
+        self.requests: list[GenerationRequest] = []
+        self.closed = False
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationDelta, None]:
+        self.requests.append(request)
+        self.closed = False
+        try:
+            for delta in self._deltas:
+                if isinstance(delta, BaseException):
+                    raise delta
+                if isinstance(delta, str):
+                    yield GenerationDelta(delta)
+                elif isinstance(delta, GenerationDelta):
+                    yield delta
+                else:
+                    await delta()  # type: ignore[operator]
+        finally:
+            self.closed = True
