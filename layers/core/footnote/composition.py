@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from footnote.identity.accounts import Accounts
     from footnote.identity.authentication import Authentication
     from footnote.identity.authorization import Authorizer
+    from footnote.models.providers.probe import GenerationProbe
+    from footnote.operations import Health
     from footnote.stores.postgres.database import Database
     from footnote.stores.redis.connection import RedisConnection
     from footnote.stores.redis.revocations import RedisRevocations
+    from footnote.stores.s3.probe import StorageProbe
     from footnote.stores.secrets.extension import SecretReader
 
 
@@ -96,6 +99,37 @@ class Container:
         from footnote.stores.postgres.identity import PostgresAccountStore
 
         return Accounts(PostgresAccountStore(self.database))
+
+    @cached_property
+    def health(self) -> Health:
+        """Checks of all dependencies."""
+        from footnote.operations import Check, Health
+
+        async def embed() -> None:
+            await self.embedder.embed_queries(["ready"])
+
+        return Health(
+            (
+                Check("postgres", self.database.ping, limit_s=1.0),
+                Check("redis", self.redis.ping, limit_s=0.5, is_critical=False),
+                Check("storage", self.storage_probe.ping, limit_s=2.0),
+                Check("embedding_model", embed, limit_s=2.0, failed="not ready"),
+                Check("generation_model", self.generation_probe.ping, limit_s=2.0, failed="not ready"),
+            ),
+            self.clock,
+        )
+
+    @cached_property
+    def storage_probe(self) -> StorageProbe:
+        from footnote.stores.s3.probe import StorageProbe
+
+        return StorageProbe(self.settings.storage)
+
+    @cached_property
+    def generation_probe(self) -> GenerationProbe:
+        from footnote.models.providers.probe import GenerationProbe
+
+        return GenerationProbe(self.settings.generation, self.secrets)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Health of Footnote and of what it depends on."""
