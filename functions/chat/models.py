@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from footnote.chat import MESSAGE_CHARACTERS, ChatQuestion, Message, Session
 from footnote.knowledge import SearchFilters
+from footnote.models import Turn
 from footnote.platform.http import Line, RequestModel
 
 
@@ -48,6 +49,13 @@ class ChatFilters(RequestModel):
         )
 
 
+class ChatTurn(RequestModel):
+    """An earlier message of a conversation that the client keeps."""
+
+    actor: Literal["user", "assistant"]
+    text: Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_readable)]
+
+
 class ChatRequest(RequestModel):
     """A question. Without `session_id` it begins a new conversation."""
 
@@ -59,6 +67,9 @@ class ChatRequest(RequestModel):
         AfterValidator(_readable),
     ]
     session_id: UUID | None = None
+    history: list[ChatTurn] = Field(
+        default=[], max_length=50, description="Oldest first; instead of `session_id`, never with it."
+    )
     enable_rag: bool = Field(default=True, description="Answer from the organization's documents.")
     stream: bool = Field(default=False, description="Answer as Server-Sent Events.")
     filters: ChatFilters = ChatFilters()
@@ -69,6 +80,7 @@ class ChatRequest(RequestModel):
         return ChatQuestion(
             message=self.message,
             session_id=self.session_id,
+            history=tuple(Turn(turn.actor, turn.text) for turn in self.history),
             enable_rag=self.enable_rag,
             filters=self.filters.to_filters(),
             max_tokens=self.max_tokens,

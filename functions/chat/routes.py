@@ -20,8 +20,8 @@ from functions.chat.streaming import EventStreamResponse, frames
 router = APIRouter(prefix="/chat", tags=["Chat"])
 
 _STREAM = {
-    "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`, `usage`,"
-    " and last `done` or `error`.",
+    "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`,"
+    " `usage`, and last `done` or `error`.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 

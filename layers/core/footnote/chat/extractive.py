@@ -19,10 +19,9 @@ from footnote.chat.evidence import (
     split_passage,
     with_cosines,
 )
-from footnote.chat.followups import mixture, stand_alone
 from footnote.chat.ports import TermAnalyzer
 from footnote.chat.selection import select
-from footnote.knowledge import count_tokens, detect_language
+from footnote.knowledge import count_tokens, detect_language, mixture, stand_alone
 from footnote.models import (
     Embedder,
     EvidenceSpan,

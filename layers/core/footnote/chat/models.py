@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from footnote.knowledge import SearchFilters
+from footnote.models import Turn
 
 MESSAGE_CHARACTERS = 2_000
 """Longest question, of section 7 of the reference document."""
@@ -26,6 +27,7 @@ class ChatQuestion:
     Attributes:
         message: 1..2000 characters.
         session_id: The conversation it belongs to; `None` begins a new one.
+        history: Earlier turns, oldest first, of a conversation that the client keeps; not with a session.
         enable_rag: Whether documents are searched.
         filters: Narrow the documents that are searched.
         max_tokens: Upper bound of the answer, 50..2000.
@@ -34,6 +36,7 @@ class ChatQuestion:
 
     message: str
     session_id: UUID | None = None
+    history: tuple[Turn, ...] = ()
     enable_rag: bool = True
     filters: SearchFilters = field(default_factory=SearchFilters)
     max_tokens: int = 512

@@ -18,15 +18,15 @@ from uuid import UUID
 from footnote.chat.context import pack
 from footnote.chat.draft import AnswerBasis, AnswerDraft
 from footnote.chat.events import Done, Event, Retrieval, Usage
-from footnote.chat.followups import mixture, stand_alone
 from footnote.chat.generators import Generators
 from footnote.chat.models import MESSAGE_CHARACTERS, Answer, ChatQuestion, Message, NewTurn
 from footnote.chat.ports import ConversationStore, PassageRetriever
 from footnote.knowledge import Retrieval as SearchResult
+from footnote.knowledge import contextual_query
 from footnote.models import Embedder, GenerationDelta, GenerationRequest, Turn
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import InvalidRequest, ModelUnavailable
+from footnote.platform.errors import InvalidRequest
 from footnote.platform.ids import new_id
 from footnote.platform.settings import ChatSettings
 
@@ -123,35 +123,24 @@ class ChatOrchestrator:
 
     async def _asked(self, context: OrganizationContext, question: ChatQuestion) -> _Asked:
         at, started = self._clock.now(), self._clock.monotonic()
-        if question.session_id is None:
-            return _Asked(context, question, new_id(), (), at, started)
         limit = 2 * self._settings.history_turns
+        if question.session_id is None:
+            return _Asked(context, question, new_id(), question.history[-limit:], at, started)
         messages = await self._conversations.history(context, question.session_id, limit)
         return _Asked(context, question, question.session_id, tuple(map(_turn, messages)), at, started)
 
     async def _search(self, asked: _Asked) -> SearchResult:
         if not asked.question.enable_rag:
             return _NOT_SEARCHED
-        query = stand_alone(asked.question.message, asked.history)
-        vector = None
-        if query.conversation is not None:
-            vector = await self._mixed_vector(asked.question.message, query.conversation)
+        query, vector = await contextual_query(asked.question.message, asked.history, self._embedder)
         return await self._retriever.retrieve(
             asked.context,
-            query.text,
+            query,
             filters=asked.question.filters,
             limit=self._settings.passages,
             strategy="hybrid",
             vector=vector,
         )
-
-    async def _mixed_vector(self, message: str, conversation: str) -> list[float] | None:
-        """`None` without the embedding model: search then says itself that it is degraded."""
-        try:
-            own, whole = await self._embedder.embed_queries([message, conversation])
-        except ModelUnavailable:
-            return None
-        return mixture(own, whole)
 
     def _draft(self, asked: _Asked, found: SearchResult) -> AnswerDraft:
         basis = AnswerBasis(
@@ -211,6 +200,8 @@ def _validate(question: ChatQuestion) -> None:
         raise InvalidRequest("The message is empty.")
     if len(question.message) > MESSAGE_CHARACTERS:
         raise InvalidRequest(f"The message is longer than {MESSAGE_CHARACTERS} characters.")
+    if question.session_id is not None and question.history:
+        raise InvalidRequest("Send either a session or the history of a conversation that you keep yourself.")
 
 
 def _turn(message: Message) -> Turn:

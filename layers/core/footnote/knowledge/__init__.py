@@ -1,5 +1,8 @@
 """What we know: documents, parsing, chunking, ingestion, search, fusion."""
 
+from footnote.knowledge.followups import StandAloneQuery, contextual_query, mixture, stand_alone
+from footnote.knowledge.language import detect_language
+from footnote.knowledge.lexical import lexical_form
 from footnote.knowledge.models import (
     Block,
     ChunkDraft,
@@ -24,6 +27,7 @@ from footnote.knowledge.ports import (
     SearchStore,
     StagedVersion,
 )
+from footnote.knowledge.sentences import sentence_spans
 
 __all__ = [
     "Block",
@@ -45,5 +49,12 @@ __all__ = [
     "SearchStore",
     "Stage",
     "StagedVersion",
+    "StandAloneQuery",
     "TermAnalysis",
+    "contextual_query",
+    "detect_language",
+    "lexical_form",
+    "mixture",
+    "sentence_spans",
+    "stand_alone",
 ]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from footnote.chat.followups import mixture, stand_alone
+from footnote.knowledge import mixture, stand_alone
 from footnote.models import Turn
 
 HISTORY = (

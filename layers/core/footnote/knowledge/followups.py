@@ -13,8 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footnote.knowledge import detect_language
-from footnote.models import Turn
+from footnote.knowledge.language import detect_language
+from footnote.models import Embedder, Turn
+from footnote.platform.errors import ModelUnavailable
 
 MIXTURE_WEIGHT = 0.5
 """Weight of the conversation's vector beside the question's own (measurements.md, R2)."""
@@ -84,6 +85,30 @@ def stand_alone(message: str, history: Sequence[Turn]) -> StandAloneQuery:
     return StandAloneQuery(
         text=f"{question} {message}" if points_back else message, conversation=f"{before} {message}"
     )
+
+
+async def contextual_query(
+    message: str, history: Sequence[Turn], embedder: Embedder
+) -> tuple[str, list[float] | None]:
+    """What to search for, for a message within a conversation.
+
+    Args:
+        message: The member's message.
+        history: Earlier turns, oldest first.
+        embedder: Only asked about a message that depends on the conversation.
+
+    Returns:
+        The text for the lexical leg, and the query vector where it is not simply that of the message; `None`
+        also without the embedding model: search then says itself that it is degraded.
+    """
+    query = stand_alone(message, history)
+    if query.conversation is None:
+        return query.text, None
+    try:
+        own, whole = await embedder.embed_queries([message, query.conversation])
+    except ModelUnavailable:
+        return query.text, None
+    return query.text, mixture(own, whole)
 
 
 def mixture(question: Sequence[float], conversation: Sequence[float]) -> list[float]:
