@@ -1,4 +1,4 @@
-"""One Redis connection per process, with short time limits and a breaker.
+"""One Redis client per process, with short time limits and a breaker.
 
 Redis holds nothing that is not also elsewhere, so it may never be what a request waits for: 50 ms to connect,
 100 ms per command, and after five failures within ten seconds five seconds without trying. The only retry is
