@@ -227,7 +227,7 @@ class ApiClient:
     def _send(self, method: str, path: str, signed: bool, arguments: dict[str, Any]) -> httpx.Response:
         """One call; made again when it is refused because of load and a short wait helps (429, 503)."""
         for attempt in range(_RETRIES):
-            headers = {"Authorization": f"Bearer {self._token}"} if signed else {}
+            headers = {"Authorization": f"Bearer {self._token}"} if signed and self._token else {}
             response = self._http.request(method, path, headers=headers, **arguments)
             pause = float(response.headers.get("Retry-After", 0.2 * 2**attempt))
             if response.status_code not in _BUSY or pause > _LONGEST_RETRY_S:
