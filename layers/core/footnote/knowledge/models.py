@@ -220,6 +220,11 @@ class Retrieval:
     corpus_version: int = 0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def documents(self) -> tuple[UUID, ...]:
+        """Documents by their best passage, best first."""
+        return tuple(dict.fromkeys(found.passage.document_id for found in self.passages))
+
 
 @dataclass(frozen=True, slots=True)
 class TermAnalysis:

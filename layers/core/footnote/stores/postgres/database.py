@@ -237,7 +237,8 @@ def _begin_statement(
         f"SET LOCAL app.organization_id='{_uuid_literal(organization_id)}';"
         f"SET LOCAL app.user_id='{_uuid_literal(user_id)}';"
         f"SET LOCAL statement_timeout={int(limits.statement_ms)};"
-        f"SET LOCAL lock_timeout={int(limits.lock_ms)}"
+        f"SET LOCAL lock_timeout={int(limits.lock_ms)};"
+        "SET LOCAL jit=off"  # compiling costs more than any of our statements
     )
 
 

@@ -4,6 +4,7 @@ Statistics (chunks, total length, document frequencies) are exact: they change o
 switches or removes a version, under a lock of the organization's row in `knowledge.corpora`.
 """
 
+# ruff: noqa: S608 - statements are put together from constants
 from __future__ import annotations
 
 from typing import Any
@@ -55,61 +56,48 @@ async def lock_corpus(cursor: Cursor, organization_id: UUID) -> None:
         await cursor.execute(_LOCK, names)
 
 
-# Impact: a term's part of BM25 without its idf, tf (k1 + 1) / (tf + k1 (1 - b + b length / average length)).
-_ADD = """
-    WITH chunk AS MATERIALIZED (
+# The statements below leave the planner no choice between joins: right after a bulk load its statistics are
+# those of an empty table, and a wrong guess would cost seconds.
+_CHUNK = """
+    chunk AS MATERIALIZED (
         SELECT chunk_id, lexemes, lexical_length FROM knowledge.chunks
          WHERE organization_id = %(organization_id)s
            AND document_id = %(document_id)s AND version = %(version)s
-    ), corpus AS (
-        UPDATE knowledge.corpora SET
-            chunk_count = chunk_count + added.chunks,
-            total_length = total_length + added.length,
-            corpus_version = corpus_version + 1
-          FROM (SELECT count(*) AS chunks, coalesce(sum(lexical_length), 0) AS length FROM chunk) added
+    )"""
+_COUNT = f"""
+    WITH {_CHUNK}, corpus AS (
+        UPDATE knowledge.corpora
+           SET chunk_count = chunk_count + %(sign)s * changed.chunks,
+               total_length = total_length + %(sign)s * changed.length, corpus_version = corpus_version + 1
+          FROM (SELECT count(*) AS chunks, coalesce(sum(lexical_length), 0) AS length FROM chunk) changed
          WHERE organization_id = %(organization_id)s
-        RETURNING total_length::real / greatest(chunk_count, 1) AS average_length
-    ), word AS MATERIALIZED (
-        SELECT c.chunk_id, c.lexical_length, w.lexeme, cardinality(w.positions) AS frequency
-          FROM chunk c, unnest(c.lexemes) AS w
-    ), term AS (
-        INSERT INTO knowledge.lexicon AS l (organization_id, term, document_frequency)
-        SELECT %(organization_id)s, lexeme, count(*) FROM word GROUP BY lexeme
-        ON CONFLICT (organization_id, term) DO UPDATE
-            SET document_frequency = l.document_frequency + excluded.document_frequency
-        RETURNING term, term_id
     )
+    INSERT INTO knowledge.lexicon AS l (organization_id, term, document_frequency)
+    SELECT %(organization_id)s, w.lexeme, count(*) FROM chunk c, unnest(c.lexemes) AS w GROUP BY w.lexeme
+    ON CONFLICT (organization_id, term) DO UPDATE
+        SET document_frequency = l.document_frequency + %(sign)s * excluded.document_frequency
+"""
+# Impact: a term's part of BM25 without its idf, tf (k1 + 1) / (tf + k1 (1 - b + b length / average length)).
+_ADD_POSTINGS = f"""
+    WITH {_CHUNK}
     INSERT INTO knowledge.postings (organization_id, term_id, chunk_id, frequency, length, impact)
-    SELECT %(organization_id)s, t.term_id, w.chunk_id, w.frequency, w.lexical_length,
+    SELECT %(organization_id)s, l.term_id, c.chunk_id, w.frequency, c.lexical_length,
            w.frequency * (%(k1)s + 1)
-           / (w.frequency + %(k1)s * (1 - %(b)s + %(b)s * w.lexical_length / greatest(c.average_length, 1)))
-      FROM word w JOIN term t ON t.term = w.lexeme CROSS JOIN corpus c
+           / (w.frequency + %(k1)s * (1 - %(b)s + %(b)s * c.lexical_length / corpus.average_length))
+      FROM (SELECT total_length / chunk_count::float8 AS average_length FROM knowledge.corpora
+             WHERE organization_id = %(organization_id)s AND chunk_count > 0 AND total_length > 0) corpus
+     CROSS JOIN chunk c
+     CROSS JOIN LATERAL (SELECT lexeme, cardinality(positions) AS frequency FROM unnest(c.lexemes)) w
+     CROSS JOIN LATERAL (
+         SELECT term_id FROM knowledge.lexicon
+          WHERE organization_id = %(organization_id)s AND term = w.lexeme OFFSET 0) l
 """
-
 _REMOVE_POSTINGS = """
-    DELETE FROM knowledge.postings USING knowledge.chunks c
-     WHERE postings.organization_id = %(organization_id)s AND postings.chunk_id = c.chunk_id
-       AND c.organization_id = %(organization_id)s
-       AND c.document_id = %(document_id)s AND c.version = %(version)s
-"""
-_REMOVE_STATISTICS = """
-    WITH chunk AS MATERIALIZED (
-        SELECT lexemes, lexical_length FROM knowledge.chunks
-         WHERE organization_id = %(organization_id)s
-           AND document_id = %(document_id)s AND version = %(version)s
-    ), corpus AS (
-        UPDATE knowledge.corpora SET
-            chunk_count = chunk_count - removed.chunks,
-            total_length = total_length - removed.length,
-            corpus_version = corpus_version + 1
-          FROM (SELECT count(*) AS chunks, coalesce(sum(lexical_length), 0) AS length FROM chunk) removed
-         WHERE organization_id = %(organization_id)s
-    ), word AS (
-        SELECT w.lexeme, count(*) AS frequency FROM chunk c, unnest(c.lexemes) AS w GROUP BY w.lexeme
-    )
-    UPDATE knowledge.lexicon l SET document_frequency = l.document_frequency - w.frequency
-      FROM word w WHERE l.organization_id = %(organization_id)s AND l.term = w.lexeme
-    RETURNING CASE WHEN l.document_frequency = 0 THEN l.term END AS unused
+    DELETE FROM knowledge.postings
+     WHERE organization_id = %(organization_id)s AND chunk_id = ANY (ARRAY(
+         SELECT chunk_id FROM knowledge.chunks
+          WHERE organization_id = %(organization_id)s
+            AND document_id = %(document_id)s AND version = %(version)s))
 """
 _REMOVE_UNUSED = """
     DELETE FROM knowledge.lexicon
@@ -121,15 +109,17 @@ async def add_version(
     cursor: Cursor, organization_id: UUID, document_id: UUID, version: int, *, k1: float, b: float
 ) -> None:
     """Indexes the stored chunks of a version. The caller holds the corpus's lock."""
-    await cursor.execute(_ADD, {**_names(organization_id, document_id, version), "k1": k1, "b": b})
+    names = _names(organization_id, document_id, version)
+    await cursor.execute(_COUNT, {**names, "sign": 1})
+    await cursor.execute(_ADD_POSTINGS, {**names, "k1": k1, "b": b})
 
 
 async def remove_version(cursor: Cursor, organization_id: UUID, document_id: UUID, version: int) -> None:
     """Takes an indexed version out of the index. The caller holds the corpus's lock."""
     names = _names(organization_id, document_id, version)
     await cursor.execute(_REMOVE_POSTINGS, names)
-    await cursor.execute(_REMOVE_STATISTICS, names)
-    unused = [row["unused"] for row in await cursor.fetchall() if row["unused"] is not None]
+    await cursor.execute(_COUNT + " RETURNING term, document_frequency", {**names, "sign": -1})
+    unused = [row["term"] for row in await cursor.fetchall() if row["document_frequency"] == 0]
     if unused:
         await cursor.execute(_REMOVE_UNUSED, {"organization_id": organization_id, "terms": unused})
 

@@ -23,57 +23,73 @@ from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.lexical_index import LEXEMES, analysis
 from footnote.stores.postgres.vectors import vector_literal
 
+# Plans are written out, not left to the planner, whose statistics lag behind a bulk load: keys are looked up
+# one by one (OFFSET 0 keeps a lateral lookup from being turned into a join), and sets of documents are hashed
+# once (IS TRUE keeps the IN from being turned into a join).
+
 # The query's terms that occur at all, with their idf: ln(1 + (N - df + .5) / (df + .5)).
 _QUERY = f"""
     parsed AS MATERIALIZED (
         SELECT to_tsvector('english', %(common)s) AS plain, %(native)s::text AS native,
                %(configuration)s::text AS configuration
     ), query AS MATERIALIZED (
-        SELECT l.term_id, c.total_length / c.chunk_count::float8 AS average_length,
+        SELECT l.term_id, l.document_frequency > %(champions)s AS truncated,
+               c.total_length / c.chunk_count::float8 AS average_length,
                ln(1 + (c.chunk_count - l.document_frequency + .5::float8)
                       / (l.document_frequency + .5)) AS idf
-          FROM parsed p, unnest(tsvector_to_array({LEXEMES.format("p")})) AS word (term)
-          JOIN knowledge.lexicon l ON l.organization_id = %(organization_id)s AND l.term = word.term
-          JOIN knowledge.corpora c ON c.organization_id = %(organization_id)s
-         WHERE l.document_frequency > 0
+          FROM parsed p
+         CROSS JOIN knowledge.corpora c
+         CROSS JOIN unnest(tsvector_to_array({LEXEMES.format("p")})) AS word (term)
+         CROSS JOIN LATERAL (
+             SELECT term_id, document_frequency FROM knowledge.lexicon
+              WHERE organization_id = %(organization_id)s AND term = word.term OFFSET 0) l
+         WHERE c.organization_id = %(organization_id)s AND l.document_frequency > 0
     )"""
-_SCORE = """
-    SELECT p.chunk_id,
-           sum(q.idf * p.frequency * (%(k1)s + 1)
-               / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / q.average_length))) AS score
-      FROM candidate
-      JOIN knowledge.postings p ON p.organization_id = %(organization_id)s AND p.chunk_id = candidate.chunk_id
-      JOIN query q ON q.term_id = p.term_id
-     GROUP BY p.chunk_id ORDER BY score DESC, p.chunk_id LIMIT %(limit)s
-"""
+_PART = """q.idf * p.frequency * (%(k1)s + 1)
+           / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / q.average_length))"""
+_LOOKED_UP = f"""
+    SELECT sum({_PART})
+      FROM query q
+     CROSS JOIN LATERAL (
+         SELECT frequency, length FROM knowledge.postings
+          WHERE organization_id = %(organization_id)s AND chunk_id = candidate.chunk_id
+            AND term_id = q.term_id OFFSET 0) p"""
+# The head of each term's list gives exact parts of the score; what is missing are the parts of terms whose
+# list was cut off before it came to the candidate.
 _LEXICAL = f"""
     WITH {_QUERY}, candidate AS MATERIALIZED (
-        SELECT head.chunk_id
+        SELECT p.chunk_id, sum({_PART}) FILTER (WHERE NOT q.truncated) AS known
           FROM query q
          CROSS JOIN LATERAL (
-             SELECT p.chunk_id, p.impact FROM knowledge.postings p
+             SELECT p.chunk_id, p.frequency, p.length FROM knowledge.postings p
               WHERE p.organization_id = %(organization_id)s AND p.term_id = q.term_id {{allowed}}
-              ORDER BY p.impact DESC LIMIT %(champions)s) head
-         GROUP BY head.chunk_id ORDER BY sum(head.impact * q.idf) DESC, head.chunk_id LIMIT %(rescored)s
-    ) {_SCORE}
+              ORDER BY p.impact DESC LIMIT %(champions)s) p
+         GROUP BY p.chunk_id ORDER BY sum({_PART}) DESC, p.chunk_id LIMIT %(rescored)s
+    )
+    SELECT chunk_id, coalesce(known, 0) + coalesce(({_LOOKED_UP} WHERE q.truncated), 0) AS score
+      FROM candidate ORDER BY score DESC, chunk_id LIMIT %(limit)s
 """
 _BM25 = f"""
-    WITH {_QUERY}, candidate AS MATERIALIZED (SELECT unnest(%(chunk_ids)s::bigint[]) AS chunk_id) {_SCORE}
+    WITH {_QUERY}, candidate AS MATERIALIZED (SELECT unnest(%(chunk_ids)s::bigint[]) AS chunk_id)
+    SELECT chunk_id, coalesce(({_LOOKED_UP}), 0) AS score FROM candidate
 """
-_ALLOWED = """AND p.chunk_id IN (
+_ALLOWED = """AND (p.chunk_id IN (
     SELECT c.chunk_id FROM knowledge.documents d
       JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.document_id = d.document_id
        AND c.version = d.active_version
-     WHERE d.organization_id = %(organization_id)s {conditions})"""
+     WHERE d.organization_id = %(organization_id)s {conditions})) IS TRUE"""
 # Materialised, so that no index on the vectors can ever answer it with less than all of them.
 _DENSE = """
     WITH scored AS MATERIALIZED (
         SELECT v.chunk_id, v.embedding <=> %(vector)s::halfvec AS distance
-          FROM knowledge.documents d
-          JOIN knowledge.chunk_vectors v ON v.document_id = d.document_id AND v.version = d.active_version
-          JOIN knowledge.embedding_models m USING (embedding_model_id)
-         WHERE d.organization_id = %(organization_id)s AND v.organization_id = %(organization_id)s
-           AND m.name = %(model)s AND m.revision = %(revision)s {conditions}
+          FROM knowledge.chunk_vectors v
+         WHERE v.organization_id = %(organization_id)s
+           AND v.embedding_model_id = (
+               SELECT m.embedding_model_id FROM knowledge.embedding_models m
+                WHERE m.name = %(model)s AND m.revision = %(revision)s)
+           AND ((v.document_id, v.version) IN (
+               SELECT d.document_id, d.active_version FROM knowledge.documents d
+                WHERE d.organization_id = %(organization_id)s {conditions})) IS TRUE
     )
     SELECT chunk_id, 1 - distance AS score FROM scored ORDER BY distance, chunk_id LIMIT %(limit)s
 """
@@ -163,11 +179,7 @@ class PostgresSearchSnapshot:
         conditions, values = filter_conditions(filters)
         allowed = _ALLOWED.format(conditions=conditions) if conditions else ""
         values |= self._bm25_values(query, language)
-        values |= {
-            "champions": self._settings.champions_per_term,
-            "rescored": max(limit, self._settings.rescored),
-            "limit": limit,
-        }
+        values |= {"rescored": max(limit, self._settings.rescored), "limit": limit}
         return _scored(await self._rows(_LEXICAL.format(allowed=allowed), values))
 
     async def dense(
@@ -180,9 +192,8 @@ class PostgresSearchSnapshot:
 
     async def bm25(self, query: str, language: str, chunk_ids: Sequence[int]) -> dict[int, float]:
         """See `SearchSnapshot.bm25`."""
-        values = self._bm25_values(query, language) | {"chunk_ids": list(chunk_ids), "limit": None}
-        found = {hit.chunk_id: hit.score for hit in _scored(await self._rows(_BM25, values))}
-        return {chunk_id: found.get(chunk_id, 0.0) for chunk_id in chunk_ids}
+        values = self._bm25_values(query, language) | {"chunk_ids": list(chunk_ids)}
+        return {hit.chunk_id: hit.score for hit in _scored(await self._rows(_BM25, values))}
 
     async def cosine(
         self, vector: Sequence[float], model: EmbeddingModel, chunk_ids: Sequence[int]
@@ -203,7 +214,12 @@ class PostgresSearchSnapshot:
         return await self._cursor.fetchall()
 
     def _bm25_values(self, query: str, language: str) -> dict[str, Any]:
-        return {**analysis(query, language), "k1": self._settings.bm25_k1, "b": self._settings.bm25_b}
+        return {
+            **analysis(query, language),
+            "k1": self._settings.bm25_k1,
+            "b": self._settings.bm25_b,
+            "champions": self._settings.champions_per_term,
+        }
 
 
 def filter_conditions(filters: SearchFilters) -> tuple[str, dict[str, Any]]:
