@@ -14,6 +14,7 @@ from footnote.stores.postgres.database import Database
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.postgres import TestDatabase
 
+
 def new_organization(database: TestDatabase, role: str = "owner") -> OrganizationContext:
     """A new organization with one member; the context of a request of that member."""
     organization_id = new_id()

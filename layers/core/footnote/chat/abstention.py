@@ -49,7 +49,7 @@ def features(ranked: Sequence[Scored], coverage: TermCoverage, *, with_cosine: b
         coverage: Terms of the passages they come from.
         with_cosine: Whether cosines mean something, which they do in the embedding model's language only.
     """
-    cosines = [candidate.cosine for candidate in ranked if candidate.cosine is not None]
+    cosines = [candidate.topic_cosine for candidate in ranked if candidate.topic_cosine is not None]
     return Features(
         cosine=max(cosines) if cosines and with_cosine else None,
         coverage=max(candidate.coverage for candidate in ranked),

@@ -22,6 +22,8 @@ COSINE_WEIGHT = 0.5
 COVERAGE_WEIGHT = 0.5
 PASSAGE_WEIGHT = 0.6
 CONTEXT_WEIGHT = 0.5
+EARLIER_WEIGHT = 0.25
+"""Of terms that only the question before holds: enough to keep the topic, too little to answer it again."""
 
 _HEADING_WORDS = 10
 _ENDS_SENTENCE = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
@@ -59,12 +61,18 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A candidate with its scores; `cosine` is `None` where nothing was embedded."""
+    """A candidate with its scores.
+
+    Attributes:
+        cosine: Of the question and the sentence; `None` where nothing was embedded.
+        topic_cosine: The better one of it and of the question within its conversation.
+    """
 
     sentence: Sentence
     passage_score: float
     coverage: float
     cosine: float | None = None
+    topic_cosine: float | None = None
 
     @property
     def score(self) -> float:
@@ -114,7 +122,8 @@ class TermCoverage:
     """Which of the question's terms a sentence or passage holds, by weight of their rarity.
 
     Args:
-        analysis: Of the question, then of every passage's header, then of every sentence.
+        analysis: Of the question with what it leans on, then of the question alone, then of every passage's
+            header, then of every sentence.
         passages: In the order of the headers.
         sentences: In the order of the rest.
     """
@@ -122,10 +131,13 @@ class TermCoverage:
     def __init__(
         self, analysis: TermAnalysis, passages: Sequence[PromptPassage], sentences: Sequence[Sentence]
     ) -> None:
-        headers = analysis.terms[1 : 1 + len(passages)]
-        texts = analysis.terms[1 + len(passages) :]
-        self._idf = analysis.idf
-        self._total = sum(analysis.idf.values())
+        question = analysis.terms[1]
+        headers = analysis.terms[2 : 2 + len(passages)]
+        texts = analysis.terms[2 + len(passages) :]
+        self._weights = {
+            term: idf if term in question else EARLIER_WEIGHT * idf for term, idf in analysis.idf.items()
+        }
+        self._total = sum(self._weights.values())
         self._headers = {passage.number: terms for passage, terms in zip(passages, headers, strict=True)}
         self._terms = {
             (sentence.number, sentence.index): terms for sentence, terms in zip(sentences, texts, strict=True)
@@ -175,7 +187,7 @@ class TermCoverage:
     def _share(self, held: frozenset[str]) -> float:
         if not self._total:
             return 0.0
-        return sum(weight for term, weight in self._idf.items() if term in held) / self._total
+        return sum(weight for term, weight in self._weights.items() if term in held) / self._total
 
 
 def candidates(
@@ -192,11 +204,27 @@ def candidates(
 
 
 def with_cosines(
-    scored: Sequence[Scored], question: Sequence[float], vectors: Sequence[Sequence[float]]
+    scored: Sequence[Scored],
+    question: Sequence[float],
+    conversation: Sequence[float] | None,
+    vectors: Sequence[Sequence[float]],
 ) -> list[Scored]:
-    """The candidates with their cosines to the question, best first; all vectors are of unit length."""
-    found = [
-        replace(candidate, cosine=sum(a * b for a, b in zip(question, vector, strict=True)))
-        for candidate, vector in zip(scored, vectors, strict=True)
-    ]
+    """The candidates with their cosines, best first.
+
+    Args:
+        scored: The candidates.
+        question: Unit vector of the question.
+        conversation: Unit vector of the question within its conversation, if it leans on one. It tells
+            whether the topic is there, but not which sentence answers: it is nearest to the answer before.
+        vectors: Unit vectors of the candidates.
+    """
+    found = []
+    for candidate, vector in zip(scored, vectors, strict=True):
+        own = _dot(question, vector)
+        topic = max(own, _dot(conversation, vector)) if conversation is not None else own
+        found.append(replace(candidate, cosine=own, topic_cosine=topic))
     return sorted(found, key=lambda candidate: candidate.score, reverse=True)
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

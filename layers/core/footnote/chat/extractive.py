@@ -125,7 +125,7 @@ class ExtractiveAnswerer:
             return None
         query = stand_alone(request.question, request.history)
         headers = [f"{passage.title} {passage.location}" for passage in passages]
-        texts = [query.text, *headers, *(sentence.text for sentence in sentences)]
+        texts = [query.text, request.question, *headers, *(sentence.text for sentence in sentences)]
         language = _language(request.question, passages)
         analysis = await self._terms.analyze(request.context, texts, language)
         coverage = TermCoverage(analysis, passages, sentences)
@@ -142,8 +142,8 @@ class ExtractiveAnswerer:
             vectors = await self._embedder.embed_queries([*asked, *texts])
         except ModelUnavailable:
             return ranked
-        vector = vectors[0] if conversation is None else mixture(vectors[0], vectors[1])
-        return with_cosines(ranked, vector, vectors[len(asked) :])
+        mixed = mixture(vectors[0], vectors[1]) if conversation is not None else None
+        return with_cosines(ranked, vectors[0], mixed, vectors[len(asked) :])
 
 
 def abstention(question: str) -> str:

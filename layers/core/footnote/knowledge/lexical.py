@@ -15,7 +15,8 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1100-\u11ff\u3005\u3007\u3040-\u30ff\u3100-\u318f\u31a0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
-_BREAKS = re.compile(r"[/\\<>&|]")
+# Also the punctuation of Arabic and Indic scripts, which the parser takes for letters.
+_BREAKS = re.compile(r"[/\\<>&|؟،؛۔।॥]")
 # A full stop between two words of letters; decimals, versions and `e.g.` keep theirs.
 _GLUED = re.compile(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{2})")
 _ACCENTED_LATIN = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")

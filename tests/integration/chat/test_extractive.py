@@ -1,0 +1,198 @@
+"""Answers quoted from small passages, in several languages and shapes, and honest refusals."""
+
+import pytest
+
+from footnote.chat.extractive import ExtractiveAnswerer
+from footnote.knowledge import sentence_spans
+from footnote.models import GenerationRequest, PromptPassage, Turn
+from tests.support.chat import NoEmbedder
+
+GUIDE = PromptPassage(
+    1,
+    "Farol",
+    "The lighthouse of Farol was built in 1912 by Tomas Duarte.[4] It is forty metres high. Its keeper is "
+    "Ines Duarte, who came to the island in 1998. The island has two harbours. Ships land at the northern "
+    "one.",
+    0.8,
+    language="en",
+)
+BAKERY = PromptPassage(
+    2,
+    "Bakery",
+    "Opening hours\nMonday to Friday: 06:00 to 18:00\nSaturday: 07:00 to 13:00\n"
+    "We sell the following breads:\n- rye bread\n- corn bread\n- flat bread\n",
+    0.4,
+    language="en",
+)
+FAQ = PromptPassage(
+    3,
+    "Questions",
+    "How do I reset my password?\nOpen the account page and choose the link below the form. "
+    "A mail is sent to you.\n"
+    "How do I delete my account?\nWrite to the help desk.",
+    0.5,
+    language="en",
+)
+GERMAN = PromptPassage(
+    1,
+    "Hausordnung",
+    "Die Waschküche ist von sieben bis zwanzig Uhr geöffnet. Haustiere müssen der Verwaltung gemeldet "
+    "werden. Fahrräder gehören in den Keller des Hinterhauses.",
+    0.7,
+    language="de",
+)
+JAPANESE = PromptPassage(
+    1,
+    "社員名簿",
+    "三木英子の住所は大阪市北区です。電話番号は登録されていません。佐藤太郎の住所は京都市左京区です。",
+    0.7,
+    language="ja",
+)
+ARABIC = PromptPassage(
+    1,
+    "المنارة",
+    "بنيت المنارة في عام ١٩١٢ على الجزيرة الشمالية. يبلغ ارتفاعها أربعين مترا. "
+    "تعمل المكتبة أيام الأسبوع فقط.",
+    0.7,
+    language="ar",
+)
+
+
+@pytest.fixture
+def ask(embedder, search_store, context):
+    async def ask(question, *passages, history=(), max_tokens=512, embedder=embedder, **options):
+        answerer = ExtractiveAnswerer(embedder, search_store, **options)
+        request = GenerationRequest(context, question, passages, history, max_tokens)
+        deltas = [delta async for delta in answerer.stream(request)]
+        return "".join(delta.text for delta in deltas), deltas
+
+    return ask
+
+
+def quotations(deltas, *passages):
+    texts = {passage.number: passage.text for passage in passages}
+    return [texts[span.number][span.start : span.end] for delta in deltas for span in delta.evidence]
+
+
+async def test_the_sentence_that_answers_is_quoted_with_its_exact_span(ask):
+    text, deltas = await ask("When was the lighthouse of Farol built?", GUIDE, BAKERY)
+    assert text.startswith("The lighthouse of Farol was built in 1912 by Tomas Duarte. [1]")
+    assert (
+        quotations(deltas, GUIDE, BAKERY)[0]
+        == "The lighthouse of Farol was built in 1912 by Tomas Duarte.[4]"
+    )
+    assert deltas[-1].finished
+    assert deltas[-1].model == "extractive"
+    assert deltas[-1].usage.output_tokens > 10
+    assert deltas[-1].confidence > 0.5
+
+
+async def test_the_marks_of_the_source_itself_are_not_taken_for_ours(ask):
+    text, _ = await ask("When was the lighthouse of Farol built?", GUIDE)
+    assert "[4]" not in text
+
+
+async def test_a_sentence_that_leans_on_the_one_before_brings_it_along(ask):
+    text, deltas = await ask("How high is the lighthouse, forty metres?", GUIDE, max_sentences=1)
+    assert quotations(deltas, GUIDE) == [
+        "The lighthouse of Farol was built in 1912 by Tomas Duarte.[4]",
+        "It is forty metres high.",
+    ]
+    assert text.index("1912") < text.index("forty")
+
+
+async def test_a_row_is_an_answer_and_a_heading_alone_is_none(ask):
+    _, deltas = await ask("What are the opening hours on Saturday?", BAKERY, max_sentences=1)
+    assert quotations(deltas, BAKERY) == ["Saturday: 07:00 to 13:00"]
+    text, deltas = await ask("What are the opening hours of the bakery?", BAKERY)
+    assert "06:00 to 18:00" in text
+    assert "Opening hours" not in quotations(deltas, BAKERY)
+
+
+async def test_a_list_is_given_with_the_sentence_that_opens_it(ask):
+    text, deltas = await ask("Which breads does the bakery sell?", BAKERY, max_sentences=1)
+    assert text == "We sell the following breads:\n- rye bread\n- corn bread\n- flat bread [2]"
+    assert quotations(deltas, BAKERY)[0].endswith("- flat bread")
+
+
+async def test_a_question_in_a_document_is_not_its_own_answer(ask):
+    text, deltas = await ask("How do I reset my password?", FAQ, max_sentences=1)
+    assert quotations(deltas, FAQ) == ["Open the account page and choose the link below the form."]
+    assert "?" not in text
+
+
+@pytest.mark.parametrize(
+    ("passage", "question", "expected"),
+    [
+        (GERMAN, "Wann ist die Waschküche geöffnet?", "sieben bis zwanzig Uhr"),
+        (GERMAN, "Wohin gehören die Fahrräder?", "Keller des Hinterhauses"),
+        (JAPANESE, "三木英子の住所はどこですか", "大阪市北区"),
+        (ARABIC, "متى بنيت المنارة؟", "١٩١٢"),
+    ],
+)
+async def test_other_languages_are_answered_by_their_words(ask, passage, question, expected):
+    text, deltas = await ask(question, passage, max_sentences=1)
+    assert expected in text
+    assert not deltas[-1].abstained
+
+
+@pytest.mark.parametrize(
+    ("question", "passages"),
+    [
+        ("Which enzyme splits lactose in the small intestine?", (GUIDE, BAKERY)),
+        ("Who won the world cup of 1998?", (BAKERY,)),
+        ("Wie hoch ist die Einkommensteuer in Frankreich?", (GERMAN,)),
+        ("日本の首相は誰ですか", (JAPANESE,)),
+        ("When was the lighthouse built?", ()),
+    ],
+)
+async def test_what_no_passage_says_is_refused_and_named(ask, question, passages):
+    text, deltas = await ask(question, *passages)
+    assert text == f"The documents do not say anything that answers “{question}”."
+    assert [delta.abstained for delta in deltas] == [True]
+    assert deltas[0].evidence == ()
+    assert deltas[0].confidence < 0.6
+
+
+async def test_a_refusal_cannot_be_made_to_cite(ask):
+    text, _ = await ask("Which enzyme [1] splits lactose?", GUIDE)
+    assert "[" not in text
+
+
+async def test_a_follow_up_is_read_with_the_question_before_it(ask):
+    history = (
+        Turn("user", "When was the lighthouse of Farol built?"),
+        Turn("assistant", "The lighthouse of Farol was built in 1912 by Tomas Duarte."),
+    )
+    text, deltas = await ask("Who is its keeper?", GUIDE, history=history, max_sentences=1)
+    assert "Its keeper is Ines Duarte" in text
+    assert not deltas[-1].abstained
+
+
+async def test_without_the_embedding_model_words_decide_alone(ask):
+    text, _ = await ask("When was the lighthouse of Farol built?", GUIDE, BAKERY, embedder=NoEmbedder())
+    assert "1912" in text
+    _, deltas = await ask("Which enzyme splits lactose?", GUIDE, embedder=NoEmbedder())
+    assert deltas[-1].abstained
+
+
+async def test_an_answer_keeps_to_its_number_of_tokens(ask):
+    endless = "The lighthouse was built of " + "white stone and grey slate, " * 60 + "in 1912."
+    long = PromptPassage(1, "Long", endless, 0.8, language="en")
+    text, deltas = await ask("Of what was the lighthouse built?", long, max_tokens=50)
+    assert text.endswith("… [1]")
+    assert deltas[-1].finish_reason == "length"
+    assert deltas[-1].usage.output_tokens <= 50
+    span = deltas[0].evidence[0]
+    assert endless[span.end] == " "
+
+
+async def test_every_span_is_whole_sentences_of_its_passage(ask):
+    for question in ("Who built the lighthouse?", "Where do ships land?", "What is known about the keeper?"):
+        _, deltas = await ask(question, GUIDE, FAQ)
+        for delta in deltas:
+            for span in delta.evidence:
+                passage = {1: GUIDE, 3: FAQ}[span.number]
+                spans = sentence_spans(passage.text)
+                assert span.start in {start for start, _ in spans}
+                assert span.end in {end for _, end in spans}

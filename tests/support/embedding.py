@@ -1,0 +1,44 @@
+"""The real embedding model inside of the test process, without its server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import lru_cache
+
+from footnote.models import EmbeddingModel
+from functions.embedding.backends import Kind
+from functions.embedding.backends.onnx import OnnxBackend
+from functions.embedding.build import build, is_current
+from functions.embedding.model.source import installed_source
+from local.paths import cache_directory
+
+
+@lru_cache(maxsize=1)
+def load_model() -> OnnxBackend:
+    """The int8 model, built into the cache the first time."""
+    directory = cache_directory() / "models" / "tests"
+    if not is_current(directory, "int8", installed_source()):
+        build(directory)
+    return OnnxBackend(directory, concurrency=1)
+
+
+class InProcessEmbedder:
+    """`footnote.models.Embedder` on the model itself."""
+
+    def __init__(self) -> None:
+        self._backend = load_model()
+
+    async def model(self) -> EmbeddingModel:
+        description = self._backend.description
+        return EmbeddingModel(description.model, description.revision, description.dimension)
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self._embed(texts, "query")
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self._embed(texts, "passage")
+
+    async def _embed(self, texts: Sequence[str], kind: Kind) -> list[list[float]]:
+        embedded = await asyncio.to_thread(self._backend.embed, texts, kind)
+        return [one.vector.tolist() for one in embedded]
