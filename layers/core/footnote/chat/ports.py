@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from footnote.chat.models import Message, NewTurn, Session
-from footnote.knowledge import Retrieval, SearchFilters, TermAnalysis
+from footnote.knowledge import Retrieval, SearchFilters, Strategy, TermAnalysis
 from footnote.platform.context import OrganizationContext
 
 
@@ -71,7 +71,7 @@ class PassageRetriever(Protocol):
         *,
         filters: SearchFilters,
         limit: int,
-        strategy: str,
+        strategy: Strategy,
         vector: Sequence[float] | None,
     ) -> Retrieval:
         """The best passages.

@@ -15,6 +15,7 @@ from footnote.knowledge.models import (
     ScoredChunk,
     SearchFilters,
     Stage,
+    Strategy,
     TermAnalysis,
 )
 from footnote.knowledge.ports import (

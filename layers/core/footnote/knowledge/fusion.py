@@ -1,4 +1,4 @@
-"""From two ranked lists to one: methods that see the same candidates, with the scores of both legs completed."""
+"""From two ranked lists to one: methods over candidates that have the scores of both legs."""
 
 from __future__ import annotations
 

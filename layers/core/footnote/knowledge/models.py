@@ -13,6 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 UnitKind = Literal["page", "slide", "sheet", "section"]
+Strategy = Literal["auto", "hybrid", "lexical", "vector"]
 BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code", "caption", "note"]
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from footnote.knowledge.fusion import Candidate, fusion
 from footnote.knowledge.language import detect_language
-from footnote.knowledge.models import Retrieval, RetrievedPassage, ScoredChunk, SearchFilters
+from footnote.knowledge.models import Retrieval, RetrievedPassage, ScoredChunk, SearchFilters, Strategy
 from footnote.knowledge.ports import SearchSnapshot, SearchStore
 from footnote.models import Embedder, EmbeddingModel
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import RetrievalSettings
-
-Strategy = Literal["auto", "hybrid", "lexical", "vector"]
 
 EMBEDDING_UNAVAILABLE = "The embedding model did not answer; only words were searched, not meaning."
 
