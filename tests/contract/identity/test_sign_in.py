@@ -128,6 +128,14 @@ async def test_success_forgets_failures(auth):
         await auth.authentication.login(email, PASSWORD)
 
 
+async def test_a_client_may_sign_in_many_times_at_once(containers):
+    email = new_email()
+    processes = [containers("footnote_auth") for _ in range(4)]
+    await processes[0].authentication.register(email, PASSWORD)
+    logins = (processes[i % 4].authentication.login(email, PASSWORD) for i in range(24))
+    assert len({session_of(sign_in) for sign_in in await asyncio.gather(*logins)}) == 24
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_parallel_guesses_cost_no_more_hashes_than_the_limit(containers, monkeypatch, is_known):
     email = new_email()

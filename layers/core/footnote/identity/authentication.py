@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import random
 from uuid import UUID
 
 from footnote.identity.access_tokens import CLOCK_SKEW_S, AccessTokenIssuer
 from footnote.identity.emails import normalize_email
 from footnote.identity.keys import CurrentKeys, SigningKeys
-from footnote.identity.models import Member, NewAccount, NewSession, Rotation, SignIn
+from footnote.identity.models import LoginAttempt, Member, NewAccount, NewSession, Rotation, SignIn
 from footnote.identity.passwords import PasswordPolicy, Passwords
 from footnote.identity.ports import IdentityStore, Revocations
 from footnote.identity.refresh_tokens import (
@@ -24,6 +26,8 @@ from footnote.platform.errors import Conflict, NotAuthenticated, ServiceUnavaila
 from footnote.platform.ids import new_id
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import IdentitySettings
+
+_UNDECIDED_PAUSE_S = (0.05, 0.15)
 
 logger = get_logger("authentication")
 
@@ -111,15 +115,7 @@ class Authentication:
         self._policy.check_length(password)
         keys = await self._keys.get()
         session, family_key = self._new_session(keys, device_id)
-        attempt = await self._store.begin_login(
-            address, session.device_hash, self._settings.max_login_attempts, self._settings.lock_s
-        )
-        if attempt.retry_after_s is not None:
-            logger.warning("security event", extra={"event": "login_attempts_used_up"})
-            raise TooManyRequests(
-                "Too many failed attempts for this e-mail address. Try again later.",
-                retry_after_s=attempt.retry_after_s,
-            )
+        attempt = await self._admitted_attempt(address, session.device_hash)
         verification = await self._passwords.verify(attempt.hashed_password, password)
         member = None
         if verification.is_right and attempt.user_id and attempt.hashed_password:
@@ -170,6 +166,31 @@ class Authentication:
             raise NotAuthenticated("This credential has no session to end.")
         await self._store.revoke(context.organization_id, context.session_id, "logout")
         await self._void_access_tokens(context.organization_id, context.session_id)
+
+    async def _admitted_attempt(self, address: str, device: bytes | None) -> LoginAttempt:
+        """Counts an attempt until it is admitted or refused for good.
+
+        While an admitted attempt of the last second may still clear the count, this one waits for it: so a
+        client may sign in many times at once. The wait ends within a second of the last admitted attempt.
+
+        Raises:
+            TooManyRequests: The attempts are used up.
+        """
+        settings = self._settings
+        while True:
+            attempt = await self._store.begin_login(
+                address, device, settings.max_login_attempts, settings.lock_s
+            )
+            if not attempt.undecided:
+                break
+            await asyncio.sleep(random.uniform(*_UNDECIDED_PAUSE_S))  # noqa: S311 - spreads retries
+        if attempt.retry_after_s is not None:
+            logger.warning("security event", extra={"event": "login_attempts_used_up"})
+            raise TooManyRequests(
+                "Too many failed attempts for this e-mail address. Try again later.",
+                retry_after_s=attempt.retry_after_s,
+            )
+        return attempt
 
     def _new_session(self, keys: SigningKeys, device_id: str | None) -> tuple[NewSession, bytes]:
         family_id, family_key = new_id(), new_family_key()

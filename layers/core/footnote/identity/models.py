@@ -128,11 +128,13 @@ class LoginAttempt:
         user_id: The account, `None` where there is none (or it is closed).
         hashed_password: Its password hash.
         retry_after_s: Set when the attempts are used up: no password may be checked for so many seconds.
+        undecided: They are used up, but one of them is so recent that it may succeed and clear the count.
     """
 
     user_id: UUID | None
     hashed_password: str | None = field(repr=False)
     retry_after_s: int | None
+    undecided: bool
 
 
 RotationOutcome = Literal["rotated", "repeated", "reused", "forged", "ended"]

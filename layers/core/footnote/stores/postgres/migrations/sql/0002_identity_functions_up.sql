@@ -8,7 +8,8 @@
 CREATE TABLE core.login_attempts (
     attempt_key bytea PRIMARY KEY,
     attempts int NOT NULL,
-    window_started_at timestamptz NOT NULL
+    window_started_at timestamptz NOT NULL,
+    last_admitted_at timestamptz NOT NULL
 );
 CREATE INDEX ON core.login_attempts (window_started_at);
 ALTER TABLE core.login_attempts ENABLE ROW LEVEL SECURITY;
@@ -112,32 +113,37 @@ $$;
 
 -- Counts the attempt and says whether the password may be checked. The password's hash is handed out only while
 -- the attempts of the window are within the limit: so many hashes are computed per window and no more, however
--- many requests run at once.
+-- many requests run at once. `undecided`: refused, but the last admitted attempt is so recent that it may still
+-- succeed and clear the count, as when a client signs in many times at once with the right password.
 CREATE FUNCTION identity.begin_login(p_email text, p_device_hash bytea, p_limit int, p_window_s int)
-    RETURNS TABLE (user_id uuid, hashed_password text, retry_after_s int)
+    RETURNS TABLE (user_id uuid, hashed_password text, retry_after_s int, undecided boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_window constant interval := make_interval(secs => p_window_s);
+    v_now constant timestamptz := clock_timestamp();
     v_attempt core.login_attempts;
 BEGIN
     SELECT u.user_id, u.hashed_password INTO user_id, hashed_password
       FROM core.users u WHERE u.email = lower(p_email) AND u.is_active;
     INSERT INTO core.login_attempts AS a
-    VALUES (identity.attempt_key(p_email, begin_login.user_id, p_device_hash), 1, clock_timestamp())
+    VALUES (identity.attempt_key(p_email, begin_login.user_id, p_device_hash), 1, v_now, v_now)
     ON CONFLICT (attempt_key) DO UPDATE SET
-        attempts = CASE WHEN a.window_started_at + v_window <= excluded.window_started_at THEN 1
+        attempts = CASE WHEN a.window_started_at + v_window <= v_now THEN 1
                         ELSE least(a.attempts + 1, p_limit + 1) END,
-        window_started_at = CASE WHEN a.window_started_at + v_window <= excluded.window_started_at
-                                 THEN excluded.window_started_at ELSE a.window_started_at END
+        window_started_at = CASE WHEN a.window_started_at + v_window <= v_now THEN v_now
+                                 ELSE a.window_started_at END,
+        last_admitted_at = CASE WHEN a.window_started_at + v_window <= v_now OR a.attempts < p_limit THEN v_now
+                                ELSE a.last_admitted_at END
     RETURNING * INTO v_attempt;
     DELETE FROM core.login_attempts WHERE attempt_key IN (
         SELECT o.attempt_key FROM core.login_attempts o
-         WHERE o.window_started_at < clock_timestamp() - v_window LIMIT 10 FOR UPDATE SKIP LOCKED);
+         WHERE o.window_started_at < v_now - v_window LIMIT 10 FOR UPDATE SKIP LOCKED);
+    undecided := false;
     IF v_attempt.attempts > p_limit THEN
         user_id := NULL;
         hashed_password := NULL;
-        retry_after_s := greatest(1, ceil(extract(epoch FROM
-            v_attempt.window_started_at + v_window - clock_timestamp())));
+        retry_after_s := greatest(1, ceil(extract(epoch FROM v_attempt.window_started_at + v_window - v_now)));
+        undecided := v_attempt.last_admitted_at > v_now - interval '1 s';
     END IF;
     RETURN NEXT;
 END $$;
