@@ -1,9 +1,18 @@
-"""Reading on real engines: the embedding model and an organization's corpus in Postgres."""
+"""Chat on real engines: the embedding model, and corpora and conversations in Postgres."""
+
+from dataclasses import dataclass
 
 import pytest
 
-from footnote.platform.settings import RetrievalSettings
+from footnote.chat.extractive import ExtractiveAnswerer
+from footnote.chat.generators import Generators, NoGenerator
+from footnote.chat.orchestrator import ChatOrchestrator
+from footnote.knowledge import Retriever
+from footnote.platform.clock import SystemClock
+from footnote.platform.settings import ChatSettings, RetrievalSettings
+from footnote.stores.postgres.conversations import PostgresConversationStore
 from footnote.stores.postgres.search import PostgresSearchStore
+from tests.support.corpus import BAKERY, FAROL, index
 from tests.support.embedding import InProcessEmbedder
 from tests.support.organizations import new_organization, open_database
 
@@ -26,5 +35,47 @@ def search_store(database):
 
 
 @pytest.fixture
+def conversations(database):
+    return PostgresConversationStore(database)
+
+
+@pytest.fixture
 def context(module_database):
     return new_organization(module_database)
+
+
+@pytest.fixture
+async def knowing(context, database, embedder):
+    """A member whose organization knows a little."""
+    await index(database, embedder, context, FAROL, BAKERY)
+    return context
+
+
+@dataclass
+class Chat:
+    """An orchestrator and what it is made of."""
+
+    orchestrator: ChatOrchestrator
+    extractive: ExtractiveAnswerer
+
+
+@pytest.fixture
+def make_chat(database, embedder, search_store, conversations):
+    """Makes the orchestrator of a process; `grounded` and `free` are the models it has, if any."""
+
+    def make(grounded=None, free=None, embedder=embedder, conversations=conversations, **settings):
+        extractive = ExtractiveAnswerer(embedder, search_store)
+        writer = grounded(extractive) if grounded else extractive
+        generators = Generators(writer, extractive, free or NoGenerator())
+        orchestrator = ChatOrchestrator(
+            retriever=Retriever(search_store, embedder, RetrievalSettings(), SystemClock()),
+            conversations=conversations,
+            embedder=embedder,
+            generators=generators,
+            clock=SystemClock(),
+            settings=ChatSettings(**settings),
+            prompt_version="test-1",
+        )
+        return Chat(orchestrator, extractive)
+
+    return make

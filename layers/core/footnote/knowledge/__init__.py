@@ -28,6 +28,7 @@ from footnote.knowledge.ports import (
     SearchStore,
     StagedVersion,
 )
+from footnote.knowledge.retrieval import Retriever
 from footnote.knowledge.sentences import sentence_spans
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Passage",
     "Retrieval",
     "RetrievedPassage",
+    "Retriever",
     "ScoredChunk",
     "SearchFilters",
     "SearchSnapshot",
@@ -51,6 +53,7 @@ __all__ = [
     "Stage",
     "StagedVersion",
     "StandAloneQuery",
+    "Strategy",
     "TermAnalysis",
     "contextual_query",
     "detect_language",
