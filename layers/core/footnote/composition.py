@@ -6,6 +6,7 @@ what it uses. One container lives as long as the process.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,19 @@ from footnote.platform.clock import Clock, SystemClock
 from footnote.platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from footnote.chat.extractive import ExtractiveAnswerer
+    from footnote.chat.generators import Generators
+    from footnote.chat.orchestrator import ChatOrchestrator
     from footnote.identity.accounts import Accounts
     from footnote.identity.authentication import Authentication
     from footnote.identity.authorization import Authorizer
+    from footnote.knowledge import Retriever
+    from footnote.models import Embedder
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
+    from footnote.stores.postgres.conversations import PostgresConversationStore
     from footnote.stores.postgres.database import Database
+    from footnote.stores.postgres.search import PostgresSearchStore
     from footnote.stores.redis.connection import RedisConnection
     from footnote.stores.redis.revocations import RedisRevocations
     from footnote.stores.s3.probe import StorageProbe
@@ -130,6 +138,61 @@ class Container:
         from footnote.models.providers.probe import GenerationProbe
 
         return GenerationProbe(self.settings.generation, self.secrets)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        from footnote.models.providers.sagemaker import SageMakerEmbedder
+
+        region = os.environ.get("AWS_REGION", self.settings.storage.region)
+        return SageMakerEmbedder(self.settings.embedding, region)
+
+    @cached_property
+    def search_store(self) -> PostgresSearchStore:
+        from footnote.stores.postgres.search import PostgresSearchStore
+
+        return PostgresSearchStore(self.database, self.settings.retrieval)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        from footnote.knowledge import Retriever
+
+        return Retriever(self.search_store, self.embedder, self.settings.retrieval, self.clock)
+
+    @cached_property
+    def conversations(self) -> PostgresConversationStore:
+        from footnote.stores.postgres.conversations import PostgresConversationStore
+
+        return PostgresConversationStore(self.database)
+
+    @cached_property
+    def extractive(self) -> ExtractiveAnswerer:
+        from footnote.chat.extractive import ExtractiveAnswerer
+
+        return ExtractiveAnswerer(
+            self.embedder, self.search_store, threshold=self.settings.chat.abstain_below
+        )
+
+    @cached_property
+    def generators(self) -> Generators:
+        """The configured model with the extractive answerer behind it, or that one alone."""
+        from footnote.chat.generators import Generators, NoGenerator
+
+        return Generators(grounded=self.extractive, extractive=self.extractive, free=NoGenerator())
+
+    @cached_property
+    def chat(self) -> ChatOrchestrator:
+        from footnote.chat.orchestrator import ChatOrchestrator
+        from footnote.models.prompts import PROMPT_VERSION
+
+        return ChatOrchestrator(
+            retriever=self.retriever,
+            conversations=self.conversations,
+            embedder=self.embedder,
+            generators=self.generators,
+            clock=self.clock,
+            settings=self.settings.chat,
+            prompt_version=PROMPT_VERSION,
+        )
 
 
 @lru_cache(maxsize=1)
