@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 REQUEST_LIMIT_BYTES = 6 * 1024 * 1024
@@ -68,6 +68,12 @@ def exited(request_id: str, code: int) -> InvocationResult:
     """Lambda's answer for a runtime process that ended amid an invocation."""
     reason = f"signal: {-code}" if code < 0 else f"exit status {code}"
     return failure("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {reason}")
+
+
+class Invoker(Protocol):
+    """Runs functions; see `FunctionRuntime`."""
+
+    async def invoke(self, name: str, event: Mapping[str, Any]) -> InvocationResult: ...
 
 
 class ResponseStream:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from footnote.platform.manifest import FunctionManifest, load_manifests
+from local.gateway import Gateway
 from local.layers import RUNTIME, LayerStore
 from local.paths import DataPaths, cache_directory
 from local.ports import free_port
 from local.privileges import give
 from local.stack import Ports, Runner, StackConfig
 
+GATEWAY_FUNCTIONS = ("authorizer", "echo", "ingest", "stream", "tick")
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "stack"
 
 
@@ -26,13 +30,14 @@ class RuntimeLayers:
         return [self._store.path(RUNTIME)]
 
 
-def stack_config(root: Path, runner: Runner = "runtime-api") -> StackConfig:
+def stack_config(root: Path, runner: Runner = "runtime-api", moto_port: int | None = None) -> StackConfig:
     """A stack in an empty directory, on free ports."""
     root.chmod(0o755)
     data = DataPaths(root)
     data.run.mkdir(parents=True)
     give(data.run)
-    ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
+    chosen = {name: free_port() for name in Ports.__dataclass_fields__}
+    ports = Ports(**{**chosen, "moto": moto_port or chosen["moto"]})
     return StackConfig(
         data=data,
         ports=ports,
@@ -47,3 +52,25 @@ def stack_config(root: Path, runner: Runner = "runtime-api") -> StackConfig:
 def fixture_manifests() -> dict[str, FunctionManifest]:
     """The tiny functions, by name."""
     return {manifest.name: manifest for manifest in load_manifests(FIXTURES / "functions")}
+
+
+@dataclass
+class RunningStack:
+    """A gateway that serves."""
+
+    config: StackConfig
+    gateway: Gateway
+
+
+@asynccontextmanager
+async def running_gateway(
+    config: StackConfig, manifests: Iterable[FunctionManifest]
+) -> AsyncIterator[RunningStack]:
+    """Starts and stops a gateway."""
+    gateway = Gateway(config, manifests, RuntimeLayers())
+    await gateway.start()
+    try:
+        yield RunningStack(config, gateway)
+    finally:
+        await gateway.drain()
+        await gateway.stop()
