@@ -126,7 +126,9 @@ async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) 
             **gateway.status(),
         }
 
-    control = ControlServer({"status": status})
+    control = ControlServer(
+        {"status": status, "dead-letters": gateway.dead_letters, "redrive": gateway.redrive}
+    )
     port = await control.start()
 
     def on_ready() -> None:
