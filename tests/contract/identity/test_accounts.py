@@ -1,8 +1,10 @@
 """A member's own account against real Postgres, for two organizations in one warm process."""
 
+import psycopg
 import pytest
 
 from footnote.identity import ProfileChange
+from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest, NotAuthenticated
 from tests.support.accounts import PASSWORD, context_of, new_email
 
@@ -38,9 +40,7 @@ async def test_two_organizations_in_one_process_never_see_each_other(accounts, a
 
 async def test_a_member_of_one_organization_is_nobody_in_another(accounts, ada, bob):
     mine, theirs = context_of(ada), context_of(bob)
-    crossed = type(mine)(
-        organization_id=theirs.organization_id, user_id=mine.user_id, session_id=mine.session_id
-    )
+    crossed = OrganizationContext(theirs.organization_id, mine.user_id, session_id=mine.session_id)
     with pytest.raises(NotAuthenticated):
         await accounts.accounts.profile(crossed)
     with pytest.raises(NotAuthenticated):
@@ -48,13 +48,17 @@ async def test_a_member_of_one_organization_is_nobody_in_another(accounts, ada, 
     assert (await accounts.accounts.profile(mine)).member.user.display_name == "Ada"
 
 
-async def test_another_members_session_is_not_mine(accounts, ada, bob):
-    mine = context_of(ada)
-    borrowed = type(mine)(
-        organization_id=mine.organization_id, user_id=mine.user_id, session_id=context_of(bob).session_id
-    )
-    with pytest.raises(NotAuthenticated):
-        await accounts.accounts.profile(borrowed)
+async def test_another_members_session_is_not_mine(accounts, ada, bob, module_database):
+    adas, bobs = context_of(ada), context_of(bob)
+    with psycopg.connect(module_database.superuser_dsn) as connection:
+        connection.execute(
+            "INSERT INTO core.memberships (organization_id, user_id, role) VALUES (%s, %s, 'member')",
+            (adas.organization_id, bobs.user_id),
+        )
+    for session_id in (adas.session_id, bobs.session_id, None):
+        borrowed = OrganizationContext(adas.organization_id, bobs.user_id, session_id=session_id)
+        with pytest.raises(NotAuthenticated):
+            await accounts.accounts.profile(borrowed)
 
 
 async def test_changes_leave_other_fields_alone(accounts, ada):

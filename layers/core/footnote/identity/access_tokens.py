@@ -91,7 +91,7 @@ class AccessTokenVerifier:
             raise ValueError("not a compact JWS of acceptable size")
         header, payload, _ = token.split(".")
         stated = _strict_object(header)
-        if stated.get("alg") != ALGORITHM or stated.get("typ") != TOKEN_TYPE or "crit" in stated:
+        if stated.get("alg") != ALGORITHM or stated.get("typ") != TOKEN_TYPE:
             raise ValueError("not an access token of this issuer")
         claims = jwt.decode(
             token,
