@@ -1,0 +1,102 @@
+"""HTML: the main content as a reader sees it, without scripts, styles, navigation and hidden text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from selectolax.lexbor import LexborHTMLParser
+
+from footnote.knowledge.models import ParsedDocument
+from footnote.knowledge.parsing.builder import DocumentBuilder
+from footnote.knowledge.parsing.encoding import decode, html_declaration
+from footnote.knowledge.parsing.formats import stem
+from footnote.knowledge.parsing.html_walk import HtmlWalker
+from footnote.knowledge.parsing.html_rules import is_hidden
+from footnote.knowledge.parsing.normalisation import clean, one_line
+from footnote.knowledge.parsing.source import Source
+
+_MAIN = "main, [role=main], article, #mw-content-text, #main-content, #content, #main"
+_MAIN_SHARE = 0.4  # of the page's text that an element must hold to be its main content
+_MAIN_LEAST = 200
+_CONDITIONAL = re.compile(r"<!\[(?:if|endif)[^>]{0,200}\]>", re.IGNORECASE)
+
+
+def parse(source: Source) -> ParsedDocument:
+    """Reads a page or a fragment of one; errors as in `parsing.parse`."""
+    builder = DocumentBuilder(source.limits.max_characters)
+    title = add_html(builder, decode(source.data, html_declaration(source.data)), whole_page=True)
+    return builder.finish(title or stem(source.filename))
+
+
+def add_html(builder: DocumentBuilder, markup: str, *, whole_page: bool = False) -> str:
+    """Adds the blocks of some HTML.
+
+    Args:
+        builder: Where to.
+        markup: A page or a fragment.
+        whole_page: Whether to look for the main content and leave the site's frame out.
+
+    Returns:
+        The page's title, or an empty string.
+    """
+    text, removed = clean(_CONDITIONAL.sub("", markup))
+    builder.removed += removed
+    tree = LexborHTMLParser(text)
+    title = _title(tree)
+    root = tree.body or tree.root
+    if root is None:
+        return title
+    main = _main(tree, root) if whole_page else None
+    walker = HtmlWalker(builder, drop_frame=whole_page, in_main=main is not None)
+    walker.walk(main if main is not None else root)
+    if whole_page and walker.kept < walker.dropped:
+        # The frame held most of the text: then it was no frame.
+        _again(builder, root)
+    return title
+
+
+def _again(builder: DocumentBuilder, root: Any) -> None:
+    """Reads the whole page after all, without leaving menus and asides out."""
+    builder.clear()
+    HtmlWalker(builder, drop_frame=False, in_main=False).walk(root)
+
+
+def _title(tree: Any) -> str:
+    node = tree.css_first("title")
+    title = one_line(node.text()) if node is not None else ""
+    if title:
+        return title
+    for meta in tree.css("meta[property='og:title'], meta[name='title']"):
+        content = meta.attributes.get("content")
+        if content and content.strip():
+            return one_line(content)
+    heading = tree.css_first("h1")
+    return one_line(heading.text()) if heading is not None else ""
+
+
+def _main(tree: Any, root: Any) -> Any | None:
+    """The element that holds the page's content, if one is marked and holds enough of the text."""
+    total = _visible_length(root)
+    best, best_length = None, 0
+    for node in tree.css(_MAIN):
+        if is_hidden(node.attributes):
+            continue
+        length = _visible_length(node)
+        if length > best_length:
+            best, best_length = node, length
+    enough = best_length >= _MAIN_LEAST and best_length >= total * _MAIN_SHARE
+    return best if enough else None
+
+
+def _visible_length(node: Any) -> int:
+    """Letters of text outside of scripts and styles."""
+    length = 0
+    for child in node.traverse(include_text=True):
+        if (
+            child.is_text_node
+            and child.parent is not None
+            and child.parent.tag not in ("script", "style", "noscript")
+        ):
+            length += len((child.text_content or "").strip())
+    return length
