@@ -92,7 +92,7 @@ class Gateway:
 
     async def engine_restarted(self, name: str) -> None:
         """Gives a restarted engine back what it held in memory only."""
-        if name == "moto":
+        if name == "aws":
             await self._cloud.replay()
 
     def status(self) -> dict[str, Any]:
