@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from footnote.identity.authentication import Authentication
     from footnote.identity.authorization import Authorizer
     from footnote.knowledge import Retriever
+    from footnote.knowledge.documents import Documents
+    from footnote.knowledge.ingestion import Ingestion
+    from footnote.knowledge.sweeping import Sweeper
     from footnote.models import Embedder
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from footnote.stores.postgres.search import PostgresSearchStore
     from footnote.stores.redis.connection import RedisConnection
     from footnote.stores.redis.revocations import RedisRevocations
+    from footnote.stores.s3.objects import S3ObjectStore
     from footnote.stores.s3.probe import StorageProbe
     from footnote.stores.secrets.extension import SecretReader
 
@@ -157,6 +161,45 @@ class Container:
         from footnote.knowledge import Retriever
 
         return Retriever(self.search_store, self.embedder, self.settings.retrieval, self.clock)
+
+    @cached_property
+    def objects(self) -> S3ObjectStore:
+        from footnote.stores.s3.objects import S3ObjectStore
+
+        return S3ObjectStore(self.settings.storage, self.clock)
+
+    @cached_property
+    def documents(self) -> Documents:
+        from footnote.knowledge.documents import Documents
+        from footnote.stores.postgres.documents import PostgresDocumentStore
+
+        return Documents(PostgresDocumentStore(self.database), self.objects, self.settings.ingestion)
+
+    @cached_property
+    def ingestion(self) -> Ingestion:
+        from footnote.knowledge.chunking import chunk
+        from footnote.knowledge.ingestion import Ingestion
+        from footnote.knowledge.parsing import parse
+        from footnote.stores.postgres.ingestion import PostgresIngestionStore
+
+        settings = self.settings
+        return Ingestion(
+            store=PostgresIngestionStore(self.database, settings.ingestion, settings.retrieval),
+            objects=self.objects,
+            embedder=self.embedder,
+            parse=parse,
+            chunk=chunk,
+            settings=settings.ingestion,
+            bucket=settings.storage.bucket,
+        )
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        """For `sweeper`: the process signs in to Postgres as `footnote_jobs`."""
+        from footnote.knowledge.sweeping import Sweeper
+        from footnote.stores.postgres.housekeeping import PostgresHousekeeping
+
+        return Sweeper(PostgresHousekeeping(self.database), self.objects, self.settings.ingestion)
 
     @cached_property
     def conversations(self) -> PostgresConversationStore:

@@ -30,6 +30,7 @@ from footnote.knowledge.ports import (
 )
 from footnote.knowledge.retrieval import Retriever
 from footnote.knowledge.sentences import sentence_spans
+from footnote.knowledge.tokens import count_tokens
 
 __all__ = [
     "Block",
@@ -56,6 +57,7 @@ __all__ = [
     "Strategy",
     "TermAnalysis",
     "contextual_query",
+    "count_tokens",
     "detect_language",
     "lexical_form",
     "mixture",

@@ -89,6 +89,20 @@ class NewUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """The outcome of an announcement.
+
+    Attributes:
+        is_new: Whether the document was created now and waits for its bytes.
+        storage_prefix: The organization's registered key prefix, ending in `/`.
+    """
+
+    document: Document
+    is_new: bool
+    storage_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """One object in S3; `version_id` is empty where the bucket keeps no versions."""
 
@@ -238,12 +252,8 @@ class ObjectStore(Protocol):
 class DocumentStore(Protocol):
     """Documents as members see and manage them."""
 
-    async def announce(self, context: OrganizationContext, upload: NewUpload) -> tuple[Document, bool]:
-        """Creates a pending document; with a known SHA-256 of an active one, returns that one instead.
-
-        Returns:
-            The document, and whether it is new.
-        """
+    async def announce(self, context: OrganizationContext, upload: NewUpload) -> Announced:
+        """Creates a pending document; with a known SHA-256 of an active one, returns that one instead."""
         ...
 
     async def get(self, context: OrganizationContext, document_id: UUID) -> Document:
@@ -275,10 +285,6 @@ class DocumentStore(Protocol):
 
     async def objects_removed(self, context: OrganizationContext, items: Sequence[StoredObject]) -> None:
         """Strikes removed objects off the list of due removals."""
-        ...
-
-    async def storage_prefix(self, context: OrganizationContext) -> str:
-        """The organization's registered key prefix, ending in `/`."""
         ...
 
 

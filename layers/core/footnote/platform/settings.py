@@ -137,6 +137,7 @@ class IngestionSettings(Section):
     chunk_target_tokens: int = 200
     chunk_max_tokens: int = 254
     purge_after_s: int = 900
+    stuck_after_s: int = 600
     pending_upload_s: int = 24 * 3600
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from footnote.knowledge.models import Document, DocumentStatus, Stage
-from footnote.knowledge.ports import NewUpload, StoredObject
+from footnote.knowledge.ports import Announced, NewUpload, StoredObject
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import NotFound, TenantLeak
 from footnote.platform.ids import new_id
@@ -21,8 +21,10 @@ _COLUMNS = """
     active_version, unit_kind, units_total, units_read, chunk_count, language, failure_code, failure_reason,
     failure_retryable, duplicate_of, warnings, created_at, updated_at, created_by"""
 
+_PREFIX = """
+    (SELECT storage_prefix FROM core.organizations WHERE organization_id = %(organization_id)s)"""
 _SAME_BYTES = f"""
-    SELECT {_COLUMNS} FROM knowledge.documents
+    SELECT {_COLUMNS}, {_PREFIX} FROM knowledge.documents
      WHERE organization_id = %(organization_id)s AND content_sha256 = %(sha256)s
        AND active_version IS NOT NULL AND deleted_at IS NULL
 """
@@ -33,7 +35,7 @@ _ANNOUNCE = f"""
     VALUES (
         %(organization_id)s, %(document_id)s, %(title)s, %(title_given)s, %(filename)s, %(format)s, 'upload',
         %(category)s, %(tags)s, %(size_bytes)s, 'pending', 'received', %(user_id)s)
-    RETURNING {_COLUMNS}
+    RETURNING {_COLUMNS}, {_PREFIX}
 """
 _GET = f"""
     SELECT {_COLUMNS} FROM knowledge.documents
@@ -52,7 +54,6 @@ _LOCK_DOCUMENT = """
      WHERE organization_id = %(organization_id)s AND document_id = %(document_id)s AND deleted_at IS NULL
        FOR NO KEY UPDATE
 """
-_PREFIX = "SELECT storage_prefix FROM core.organizations WHERE organization_id = %(organization_id)s"
 _STRIKE = """
     DELETE FROM knowledge.object_deletions d
      USING unnest(%(buckets)s::text[], %(keys)s::text[], %(versions)s::text[])
@@ -68,18 +69,19 @@ class PostgresDocumentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def announce(self, context: OrganizationContext, upload: NewUpload) -> tuple[Document, bool]:
+    async def announce(self, context: OrganizationContext, upload: NewUpload) -> Announced:
         """See `DocumentStore.announce`."""
         async with self._database.tenant_tx(context) as cursor:
+            known = None
             if upload.sha256 is not None:
                 names = {"organization_id": context.organization_id, "sha256": upload.sha256}
                 await cursor.execute(_SAME_BYTES, names)
-                if known := await cursor.fetchone():
-                    return _document(context, known), False
-            await cursor.execute(_ANNOUNCE, _announcement(context, upload))
-            row = await cursor.fetchone()
-            assert row is not None
-            return _document(context, row), True
+                known = await cursor.fetchone()
+            if known is None:
+                await cursor.execute(_ANNOUNCE, _announcement(context, upload))
+            row = known or await cursor.fetchone()
+        assert row is not None
+        return Announced(_document(context, row), known is None, row["storage_prefix"])
 
     async def get(self, context: OrganizationContext, document_id: UUID) -> Document:
         """See `DocumentStore.get`."""
@@ -136,15 +138,6 @@ class PostgresDocumentStore:
         }
         async with self._database.tenant_tx(context) as cursor:
             await cursor.execute(_STRIKE, values)
-
-    async def storage_prefix(self, context: OrganizationContext) -> str:
-        """See `DocumentStore.storage_prefix`."""
-        async with self._database.tenant_tx(context) as cursor:
-            await cursor.execute(_PREFIX, {"organization_id": context.organization_id})
-            row = await cursor.fetchone()
-        if row is None:
-            raise NotFound("The organization does not exist.")
-        return str(row["storage_prefix"])
 
 
 _END_VERSIONS = """

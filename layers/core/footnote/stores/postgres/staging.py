@@ -19,10 +19,10 @@ JOB = "organization_id = %(organization_id)s AND document_id = %(document_id)s A
 MINE = f"{JOB} AND fence = %(fence)s AND stage IN {OPEN_STAGES}"
 
 _STORED = f"""
-    SELECT ordinal, embedded_sha256
+    SELECT ordinal, embedded_sha256, embedding_model_id
       FROM knowledge.chunks
       JOIN knowledge.chunk_vectors USING (organization_id, chunk_id, document_id, version)
-     WHERE {JOB} AND embedding_model_id = %(model_id)s
+     WHERE {JOB}
 """
 _UNSTAGE = f"DELETE FROM knowledge.chunks WHERE {JOB}"
 _STAGE = f"""
@@ -59,10 +59,13 @@ _STAGE = f"""
 async def stored_ordinals(cursor: Cursor, names: dict[str, Any], chunks: Sequence[ChunkDraft]) -> set[int]:
     """Which chunks an earlier attempt has staged just as they are now; if any differs, all are removed."""
     await cursor.execute(_STORED, names)
-    stored = {row["ordinal"]: bytes(row["embedded_sha256"]) for row in await cursor.fetchall()}
-    drafts = {chunk.ordinal: _digest(chunk).digest() for chunk in chunks}
-    if all(drafts.get(ordinal) == digest for ordinal, digest in stored.items()):
-        return set(stored)
+    stored = await cursor.fetchall()
+    drafts = {chunk.ordinal: (_digest(chunk).digest(), names["model_id"]) for chunk in chunks}
+    if all(
+        drafts.get(row["ordinal"]) == (bytes(row["embedded_sha256"]), row["embedding_model_id"])
+        for row in stored
+    ):
+        return {row["ordinal"] for row in stored}
     await unstage(cursor, names)
     return set()
 

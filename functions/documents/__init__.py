@@ -1,0 +1,1 @@
+"""`documents`: announcing, listing and deleting documents."""

@@ -1,0 +1,1 @@
+"""`ingestion`: reads what is put into the document bucket."""

@@ -1,0 +1,1 @@
+"""`sweeper`: housekeeping, every minute."""
