@@ -63,13 +63,15 @@ def data_directory(chosen: Path | None = None) -> Path:
     Where the repository is read-only the user's data home is taken instead.
 
     Raises:
-        PermissionError: The chosen directory cannot be written.
+        PermissionError: The chosen directory cannot be written, or belongs to something else.
     """
     named = chosen or (Path(value) if (value := os.environ.get("FOOTNOTE_DATA_DIR")) else None)
     if named is not None:
         directory = named.expanduser().resolve()
         if not _is_writable(directory):
             raise PermissionError(f"the data directory {directory} cannot be written")
+        if not _is_ours(directory):
+            raise PermissionError(f"{directory} is not empty and holds no data of Footnote")
         return directory
     return _first_writable([REPOSITORY / _NAME, _data_home() / "footnote"])
 
@@ -95,6 +97,11 @@ def _first_writable(candidates: list[Path]) -> Path:
         if _is_writable(candidate):
             return candidate
     raise PermissionError(f"none of these directories can be written: {', '.join(map(str, candidates))}")
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether a directory may be taken: its owner and mode are changed for the servers' account."""
+    return DataPaths(directory).run.exists() or not any(directory.iterdir())
 
 
 def _is_writable(directory: Path) -> bool:

@@ -17,7 +17,7 @@ from local.interpreter import bare_python
 from local.layers import RUNTIME, LayerStore
 from local.models import EmbeddingModel
 from local.paths import REPOSITORY, DataPaths
-from local.privileges import give
+from local.privileges import give, make_private_directory
 from local.progress import Reporter, step
 
 _PARALLEL_BUILDS = 2
@@ -36,9 +36,10 @@ def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
         LayerError: A layer cannot be built.
         EngineError: The model cannot be built.
     """
-    for directory in (data.root, data.logs, data.run):
-        directory.mkdir(parents=True, exist_ok=True)
-        give(directory, recursive=False)
+    data.root.mkdir(parents=True, exist_ok=True)
+    give(data.root, recursive=False)
+    for directory in (data.logs, data.run, data.objects):
+        make_private_directory(directory)
     bare_python(cache)
     layers = LayerStore(cache)
     missing = [

@@ -117,13 +117,15 @@ async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) 
         loop.add_signal_handler(sign, supervisor.request_stop)
 
     async def status() -> dict[str, Any]:
+        told = gateway.status()
         return {
             "api_url": config.api_url,
             "runner": config.runner,
             "data": str(config.data.root),
             "pid": os.getpid(),
             "engines": {engine.name: engine_status(engine, supervisor.restarts) for engine in started},
-            **gateway.status(),
+            "functions": {name: {"pids": pids} for name, pids in told["functions"].items()},
+            "queues": told["queues"],
         }
 
     control = ControlServer(
@@ -168,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     report = LineReporter(sys.stdout)
     data = DataPaths(options.data_dir)
+    os.umask(0o077)
     os.chdir(REPOSITORY)
     try:
         with exclusive(data):

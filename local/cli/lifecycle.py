@@ -69,6 +69,7 @@ def up(
             stack.ask_to_stop()
             stack.wait()
         raise
+    _print_next_steps(data, detached=detach)
     if not detach:
         _serve_until_stopped(stack, data)
 
@@ -116,7 +117,6 @@ def _welcome(client: ApiClient, data: DataPaths, report: Reporter, *, sample: bo
 
 
 def _serve_until_stopped(stack: StackProcess, data: DataPaths) -> None:
-    _print_next_steps(data)
     status = stop_on_interrupt(stack, lambda text: console.print(f"\n{text}"))
     if status:
         errors.print(f"[red]The stack ended unexpectedly.[/red] Its log is {data.logs / 'gateway.log'}")
@@ -124,7 +124,7 @@ def _serve_until_stopped(stack: StackProcess, data: DataPaths) -> None:
     console.print("Stopped.")
 
 
-def _print_next_steps(data: DataPaths) -> None:
+def _print_next_steps(data: DataPaths, *, detached: bool) -> None:
     state = read_state(data.state)
     if state is None:
         return
@@ -138,7 +138,7 @@ def _print_next_steps(data: DataPaths) -> None:
         "status",
     ):
         console.print(f"  .venv/bin/footnote {line}")
-    console.print("Ctrl-C stops everything.")
+    console.print("`footnote down` stops everything." if detached else "Ctrl-C stops everything.")
 
 
 def _end(state: StackState) -> None:

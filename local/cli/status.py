@@ -25,6 +25,8 @@ def status(
         answer = control.ask(state, "status")
     for engine in answer["engines"].values():
         engine["memory_bytes"] = _family_bytes(engine["pid"])
+    for function in answer["functions"].values():
+        function["memory_bytes"] = sum(map(_family_bytes, function["pids"]))
     answer["memory_bytes"] = _family_bytes(answer["pid"])
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
@@ -53,7 +55,7 @@ def _table(name: str, rows: dict[str, dict[str, Any]]) -> Table:
 
 def _cell(heading: str, value: Any) -> str:
     if heading.endswith("_bytes"):
-        return _megabytes(int(value))
+        return _megabytes(int(value)) if value else ""
     if heading == "pid" and value is None:
         return "[red]down[/red]"
     if isinstance(value, list):

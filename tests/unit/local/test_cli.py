@@ -56,7 +56,8 @@ def test_without_a_stack_the_way_out_is_named(arguments: list[str], tmp_path: Pa
 
 
 def test_an_unknown_log_is_answered_with_those_there_are(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir()
+    for folder in ("logs", "run"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "logs" / "redis.log").write_text("one\ntwo\nthree\n")
     runner = CliRunner()
     result = runner.invoke(build_app(), ["logs", "nonesuch", "--data-dir", str(tmp_path)])
