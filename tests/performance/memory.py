@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -56,8 +57,23 @@ def _of(process: psutil.Process) -> ProcessMemory | None:
     return ProcessMemory(process.pid, name, rss, pss)
 
 
+def by_name(processes: Sequence[ProcessMemory]) -> dict[str, tuple[int, int]]:
+    """Bytes and number of the processes of each name, the largest first."""
+    sizes: Counter[str] = Counter()
+    for one in processes:
+        sizes[one.name] += one.bytes
+    counts = Counter(one.name for one in processes)
+    return {name: (size, counts[name]) for name, size in sizes.most_common()}
+
+
 def _label(process: psutil.Process) -> str:
-    """The program, or what follows `-m` or the script's name for an interpreter."""
+    """The function an execution environment serves, else the module, script or program that runs."""
+    try:
+        function: str | None = process.environ().get("AWS_LAMBDA_FUNCTION_NAME")
+    except psutil.AccessDenied:
+        function = None  # another account's process
+    if function is not None:
+        return f"function {function.removeprefix('footnote-')}"
     words: list[str] = process.cmdline()
     program: str = process.name()
     if "-m" in words[:-1]:

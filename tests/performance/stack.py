@@ -28,7 +28,7 @@ from tests.performance.figures import (
     table,
     warn_if_busy,
 )
-from tests.performance.memory import ProcessMemory, family_memory
+from tests.performance.memory import ProcessMemory, by_name, family_memory
 from tests.performance.service import LocalStack, Service, local_stack, warm_up
 
 _REST_S = 10.0
@@ -147,10 +147,15 @@ def render(figures: StackFigures) -> str:
         start[f"GET {_PATH}, {who}"] = (
             f"{one.per_s:.0f}/s, p50 {milliseconds(one.p50_s)}, p95 {milliseconds(one.p95_s)}"
         )
-    processes = {
-        "at rest after use": {f"{one.name} ({one.pid})": megabytes(one.bytes) for one in figures.used}
+    columns = {"at rest after the start": _by_name(figures.idle), "at rest after use": _by_name(figures.used)}
+    return f"{table('stack', {'footnote': start})}\n\n{table('processes', columns)}"
+
+
+def _by_name(processes: Sequence[ProcessMemory]) -> dict[str, str]:
+    return {
+        name: megabytes(size) + (f" ({count})" if count > 1 else "")
+        for name, (size, count) in by_name(processes).items()
     }
-    return f"{table('stack', {'footnote': start})}\n\n{table('process', processes)}"
 
 
 def _sum(processes: Sequence[ProcessMemory]) -> int:
