@@ -92,7 +92,12 @@ def _start(
         cache = cache_directory()
         prepare(data, cache, report)
         stack = StackProcess(data, cache, port, runner, detached=detached)
-        return stack, stack.follow(report)
+        try:
+            return stack, stack.follow(report)
+        except KeyboardInterrupt:
+            stack.ask_to_stop()
+            stack.wait()
+            raise
     except (LayerError, EngineError, StackFailed, PermissionError) as error:
         stop_with(str(error), "`footnote doctor` looks for the cause.")
 

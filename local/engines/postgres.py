@@ -23,6 +23,8 @@ _SETTINGS = {
     "max_wal_size": "512MB",
     "wal_level": "minimal",  # nothing replicates a laptop's cluster
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "io_method": "sync",  # three processes less; the cluster fits into memory
     "jit": "off",  # compiling a query takes longer than running it here
     "log_timezone": "UTC",
     "log_min_error_statement": "panic",  # statements hold documents
