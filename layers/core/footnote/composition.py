@@ -7,7 +7,7 @@ what it uses. One container lives as long as the process.
 from __future__ import annotations
 
 import os
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from footnote.platform.clock import Clock, SystemClock
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from footnote.knowledge.documents import Documents
     from footnote.knowledge.ingestion import Ingestion
     from footnote.knowledge.sweeping import Sweeper
-    from footnote.models import Embedder
+    from footnote.models import Embedder, Generator
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
     from footnote.stores.postgres.conversations import PostgresConversationStore
@@ -220,7 +220,24 @@ class Container:
         """The configured model with the extractive answerer behind it, or that one alone."""
         from footnote.chat.generators import Generators, NoGenerator
 
-        return Generators(grounded=self.extractive, extractive=self.extractive, free=NoGenerator())
+        model = self.language_model
+        if model is None:
+            return Generators(grounded=self.extractive, extractive=self.extractive, free=NoGenerator())
+        from footnote.models import FallbackGenerator
+
+        grounded = FallbackGenerator((model, self.extractive), self.clock)
+        return Generators(grounded=grounded, extractive=self.extractive, free=model)
+
+    @cached_property
+    def language_model(self) -> Generator | None:
+        """The generation server of the settings; none without one."""
+        settings = self.settings.generation
+        if settings.base_url is None:
+            return None
+        from footnote.models.providers.openai import OpenAIGenerator
+
+        key = partial(self.secrets.get, settings.api_key_secret) if settings.api_key_secret else None
+        return OpenAIGenerator(settings, key)
 
     @cached_property
     def chat(self) -> ChatOrchestrator:

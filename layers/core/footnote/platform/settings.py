@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import (
@@ -108,7 +108,11 @@ class EmbeddingSettings(Section):
 
 
 class GenerationSettings(Section):
-    """An OpenAI-compatible generation server. Without `base_url` answers are extractive."""
+    """An OpenAI-compatible generation server. Without `base_url` answers are extractive.
+
+    `extra_body` is added to each request, for what a server knows beyond the protocol, for instance
+    `{"chat_template_kwargs": {"enable_thinking": false}}`.
+    """
 
     base_url: str | None = None
     model: str = ""
@@ -117,6 +121,7 @@ class GenerationSettings(Section):
     timeout_s: float = 20.0
     first_token_timeout_s: float = 8.0
     context_tokens: int = 32_000
+    extra_body: dict[str, Any] = Field(default_factory=dict)
 
 
 class IngestionSettings(Section):
