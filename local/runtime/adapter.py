@@ -230,6 +230,9 @@ class Adapter:
         if response.length:  # fewer bytes than announced
             self._backend.close()
             return "Extension.IncompleteRead"
+        # `read1` does not close a response whose announced length is read, and the kept connection refuses
+        # the next one until it is.
+        response.close()
         return ""
 
 
