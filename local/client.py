@@ -130,7 +130,7 @@ class ApiClient:
             "tags": list(tags) or None,
             "content_type": content_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
             "sha256": digest,
-            "size_bytes": size,
+            "size_bytes": size or None,  # an empty file is announced too, and refused with its reason
         }
         answer = self._call(
             "POST", "/documents", json={key: value for key, value in body.items() if value is not None}

@@ -93,4 +93,5 @@ def _outcome(document: dict[str, Any]) -> str:
         return f"{units if document['units_kind'] else ''}{document['chunk_count']} chunks{warnings}"
     if document["status"] == "duplicate":
         return "the same bytes are there already"
-    return document["failure_reason"] or "no reason given"
+    failure = document["failure"]
+    return str(failure["reason"]) if failure else "no reason given"
