@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +47,8 @@ T = TypeVar("T")
 BATCH = 64
 # How often a claim is tried again while another worker holds the lease.
 _CLAIMS = 3
+# Documents that are on the disk and in the parser at the same time; 50 MB each at most.
+_AT_ONCE = 4
 _CHANGES = 10
 
 _EXHAUSTED = Failure(
@@ -104,6 +107,7 @@ class Ingestion:
         self._chunk = chunk
         self._settings = settings
         self._bucket = bucket
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def ingest(self, event: ObjectEvent) -> None:
         """Does what the event asks for. Returns when there is nothing more to do about it.
@@ -175,12 +179,37 @@ class Ingestion:
         if job.size > self._settings.max_bytes:
             raise ObjectTooLarge
         work = _Work(self._store, context, job, self._settings.lease_s / 3)
+        async with self._place(work):
+            description = await self._read(work)
+        if description is None:
+            return
+        try:
+            await self._embed(work, description)
+        except DuplicateContent:
+            # The same bytes were being read twice at once; the other one was first.
+            if not await self._is_duplicate(work, description.sha256):
+                raise ServiceUnavailable("The document with the same bytes went away meanwhile.") from None
+
+    @asynccontextmanager
+    async def _place(self, work: _Work) -> AsyncIterator[None]:
+        """A place on the disk and in the parser; the lease is renewed while waiting for it."""
+        place = asyncio.ensure_future(self._places.acquire())
+        try:
+            await work.keep(place)
+            yield
+        finally:
+            if place.done() and not place.cancelled():
+                self._places.release()
+
+    async def _read(self, work: _Work) -> _Description | None:
+        """The parsed and cut document; `None` if its bytes are known already."""
+        job = work.job
         with tempfile.TemporaryDirectory(prefix="footnote-") as directory:
             path = Path(directory) / "object"
             item = StoredObject(job.bucket, job.key, job.object_version or "")
             sha256 = await work.keep(self._objects.download(item, path, self._settings.max_bytes))
             if await self._is_duplicate(work, sha256):
-                return
+                return None
             size = path.stat().st_size
             work.progress = replace(work.progress, stage=Stage.SCANNED)
             parsed = await work.keep(self._parse(path, job.filename, self._settings))
@@ -188,13 +217,7 @@ class Ingestion:
             parsed = replace(parsed, title=job.title)
         work.progress = Progress(Stage.PARSED, parsed.units_total, parsed.units_read, 0)
         chunks = await work.keep(asyncio.to_thread(self._chunk, parsed, self._settings))
-        description = _Description(parsed, sha256, size, format_of(job.filename).name, len(chunks))
-        try:
-            await self._embed(work, description, chunks)
-        except DuplicateContent:
-            # The same bytes were being read twice at once; the other one was first.
-            if not await self._is_duplicate(work, sha256):
-                raise ServiceUnavailable("The document with the same bytes went away meanwhile.") from None
+        return _Description(parsed, sha256, size, format_of(job.filename).name, tuple(chunks))
 
     async def _is_duplicate(self, work: _Work, sha256: str) -> bool:
         for _ in range(_CHANGES):
@@ -205,8 +228,9 @@ class Ingestion:
                 await work.keep(asyncio.sleep(error.retry_after_s or 1))
         raise conflict
 
-    async def _embed(self, work: _Work, description: _Description, chunks: Sequence[ChunkDraft]) -> None:
+    async def _embed(self, work: _Work, description: _Description) -> None:
         """Embeds and stores what is not stored yet, batch by batch, and activates with the last one."""
+        chunks = description.chunks
         if len(chunks) > BATCH:
             await work.show(Progress(Stage.CHUNKED, *description.units, 0))
         missing = await self._missing(work, chunks)
@@ -275,7 +299,7 @@ class _Description:
     sha256: str
     size: int
     format: str
-    chunk_count: int
+    chunks: tuple[ChunkDraft, ...]
 
     @property
     def units(self) -> tuple[int, int]:
@@ -293,7 +317,7 @@ class _Description:
             units_total=parsed.units_total,
             units_read=parsed.units_read,
             characters=len(parsed.text),
-            chunk_count=self.chunk_count,
+            chunk_count=len(self.chunks),
             warnings=parsed.warnings,
             model=model,
         )

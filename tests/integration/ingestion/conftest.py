@@ -1,0 +1,18 @@
+"""Ingestion on a real database and the real parsers."""
+
+import pytest
+
+from tests.support.ingestion import World
+from tests.support.organizations import new_organization, open_database
+
+
+@pytest.fixture
+async def world(module_database):
+    database = open_database(module_database)
+    yield World(database)
+    await database.close()
+
+
+@pytest.fixture
+def organization(module_database):
+    return new_organization(module_database)
