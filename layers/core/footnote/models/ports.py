@@ -75,7 +75,7 @@ class GenerationRequest:
         history: Earlier turns, oldest first.
         max_tokens: Upper bound of the answer.
         temperature: 0..1.
-        timeout_s: What is left of the caller's deadline; a generator takes the lesser of it and its own limit.
+        timeout_s: What is left of the caller's deadline; a generator's own limit holds as well.
     """
 
     context: OrganizationContext

@@ -95,7 +95,7 @@ class ContainerEmbedder:
         return decode(response.content, len(texts), self._settings.dimension)
 
     async def _send(self, body: bytes) -> httpx.Response:
-        """One request, and one more where the first failed: embedding changes nothing, so it may be repeated."""
+        """One request, and one more where the first failed: embedding changes nothing and may be repeated."""
         try:
             response = await self._exchange(body)
         except httpx.TransportError:
