@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import unquote_plus
 
 import typer
 from rich.markup import escape
@@ -11,6 +13,8 @@ from rich.markup import escape
 from local import control
 from local.cli.output import console
 from local.cli.session import DataDirectory, data_paths, running_stack, said_plainly
+
+_EXCERPT = 120
 
 app = typer.Typer(help="The dead-letter queues.", no_args_is_help=True)
 
@@ -28,9 +32,18 @@ def list_dead_letters(
         typer.echo(json.dumps(messages, indent=2))
         return
     for message in messages:
-        parts = " ".join(f"[dim]{key}[/dim] {escape(str(value))}" for key, value in message.items())
-        console.print(parts)
+        sent = datetime.fromtimestamp(message["sent"], UTC).astimezone().isoformat(" ", "seconds")
+        console.print(f"[bold]{message['queue']}[/bold] {sent} {escape(_subject(message['body']))}")
     console.print(f"{len(messages)} messages")
+
+
+def _subject(body: str) -> str:
+    """What a message is about: the objects of S3's events, else the beginning of its text."""
+    try:
+        records = json.loads(body)["Records"]
+        return ", ".join(f"{one['eventName']} {unquote_plus(one['s3']['object']['key'])}" for one in records)
+    except (ValueError, KeyError, TypeError):
+        return body[:_EXCERPT]
 
 
 @app.command()
