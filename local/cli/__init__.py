@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from local.cli import conversation, doctor, documents, lifecycle, logs, queue, status
+from local.cli import conversation, doctor, documents, evaluation, lifecycle, logs, queue, status
 
 
 def build_app() -> typer.Typer:
@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
     app.command()(documents.ingest)
     app.command()(conversation.ask)
     app.command()(logs.logs)
+    app.command()(evaluation.evaluate)
     app.add_typer(queue.app, name="queue")
     return app
 

@@ -1,6 +1,6 @@
 """`footnote evaluate`: judged questions through the real ingestion, search and answers."""
 
 from local.evaluation.report import Report, render
-from local.evaluation.runner import Evaluation
+from local.evaluation.runner import STRATEGIES, Evaluation, EvaluationFailed
 
-__all__ = ["Evaluation", "Report", "render"]
+__all__ = ["STRATEGIES", "Evaluation", "EvaluationFailed", "Report", "render"]
