@@ -1,4 +1,4 @@
-"""A small world around ingestion: a bucket in memory, an embedder that counts words, the real everything else."""
+"""A small world around ingestion: bucket in memory, embedder that counts words, the real everything else."""
 
 from __future__ import annotations
 
