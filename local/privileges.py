@@ -124,7 +124,9 @@ def _capability_options(reads: Iterable[Path], account: Account) -> list[str]:
     if capability is None:
         hidden = next(path for path in reads if not is_reachable(path, account))
         raise RuntimeError(f"uid {account.uid} cannot read {hidden}: move it out of a private directory")
-    return [f"--{name}=-all,+{capability}" for name in ("inh-caps", "ambient-caps", "bounding-set")]
+    sets = [f"--{name}=-all,+{capability}" for name in ("inh-caps", "ambient-caps", "bounding-set")]
+    # Without this bit access(2), with which PostgreSQL looks for its own programs, ignores the capability.
+    return ["--securebits=+no_setuid_fixup", *sets]
 
 
 def give(path: Path, *, recursive: bool = True) -> None:

@@ -12,7 +12,9 @@ import pytest
 from local.privileges import SERVICE_UID, Account, child_command, is_reachable, service_account
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has powers to give up")
-PROBE = "import os; print(os.getuid(), open(%r).read())"
+PROBE = (
+    "import os; print(os.getuid(), open({0!r}).read(), os.access({0!r}, os.R_OK), os.access({0!r}, os.W_OK))"
+)
 
 
 def test_reachability_follows_the_mode_of_every_parent(tmp_path: Path) -> None:
@@ -35,9 +37,9 @@ def test_a_child_of_root_is_unprivileged_but_reads_what_it_must(tmp_path: Path) 
     private.mkdir(mode=0o700)
     (private / "file").write_text("text")
     reads = (Path(sys.executable), Path(sys.base_prefix), private)
-    command = child_command([sys.executable, "-c", PROBE % str(private / "file")], reads=reads)
+    command = child_command([sys.executable, "-c", PROBE.format(str(private / "file"))], reads=reads)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(SERVICE_UID), "text"]
+    assert done.stdout.split() == [str(SERVICE_UID), "text", "True", "False"]
     write = f"open({str(private / 'new')!r}, 'w')"
     refused = subprocess.run(
         child_command([sys.executable, "-c", write], reads=reads), check=False, capture_output=True, text=True
