@@ -75,6 +75,9 @@ def _label(process: psutil.Process) -> str:
     if function is not None:
         return f"function {function.removeprefix('footnote-')}"
     words: list[str] = process.cmdline()
+    application = next((word for word in words if word.endswith(":app")), None)
+    if application is not None:
+        return application.removesuffix(":app")
     program: str = process.name()
     if "-m" in words[:-1]:
         return words[words.index("-m") + 1]
