@@ -149,7 +149,7 @@ def _install(lock: Path, packages: Path) -> None:
 def _compile(packages: Path) -> None:
     """Writes bytecode that is never checked against the source: nothing in a layer changes."""
     jobs = str(min(4, os.cpu_count() or 1))
-    options = ["-q", "-j", jobs, "--invalidation-mode", "unchecked-hash"]
+    options = ["-q", "-j", jobs, "-x", r"/tests?/", "--invalidation-mode", "unchecked-hash"]
     _run([base_interpreter(), "-m", "compileall", *options, packages])
 
 

@@ -17,6 +17,8 @@ from local.layers import LayerStore
 from local.stack import StackConfig
 
 _NAME = "embedding"
+MODEL_LAYER = "inference"
+"""The layer that the model's files are built with."""
 
 
 class EmbeddingModel:
@@ -42,7 +44,7 @@ class EmbeddingModel:
     def directory(self) -> Path:
         """The model directory; another one for each state of what it is built from."""
         sources = [self._folder / "build.py", *sorted((self._folder / "model").glob("*.py"))]
-        lock = self._repository / self._layers.manifest("inference").requirements
+        lock = self._repository / self._layers.manifest(MODEL_LAYER).requirements
         return self._cache / "models" / f"{_NAME}-{_digest([lock, *sources])}"
 
     @property

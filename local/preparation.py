@@ -15,7 +15,7 @@ from pathlib import Path
 from footnote.platform.manifest import FunctionManifest, load_manifests
 from local.interpreter import bare_python
 from local.layers import RUNTIME, LayerStore
-from local.models import EmbeddingModel
+from local.models import MODEL_LAYER, EmbeddingModel
 from local.paths import REPOSITORY, DataPaths
 from local.privileges import give, make_private_directory
 from local.progress import Reporter, step
@@ -42,15 +42,14 @@ def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
         make_private_directory(directory)
     bare_python(cache)
     layers = LayerStore(cache)
-    missing = [
-        name for name in _needed_layers(load_manifests(REPOSITORY / "functions")) if not layers.is_built(name)
-    ]
-    with ThreadPoolExecutor(_PARALLEL_BUILDS) as pool:
-        list(pool.map(lambda name: _build_layer(layers, name, report), missing))
     model = EmbeddingModel(REPOSITORY, cache, layers)
-    if not model.is_built:
-        with step(report, "embedding model"):
-            model.build()
+    needed = _needed_layers(load_manifests(REPOSITORY / "functions"))
+    with ThreadPoolExecutor(_PARALLEL_BUILDS) as pool:
+        # The model and its large layer take longest, so they begin first and the others go beside them.
+        builds = [pool.submit(_build_model, model, layers, report)]
+        builds += [pool.submit(_build_layer, layers, name, report) for name in needed if name != MODEL_LAYER]
+        for build in builds:
+            build.result()
     compile_sources(REPOSITORY)
 
 
@@ -68,5 +67,13 @@ def _needed_layers(manifests: Iterable[FunctionManifest]) -> list[str]:
 
 
 def _build_layer(layers: LayerStore, name: str, report: Reporter) -> None:
-    with step(report, f"layer {name}"):
-        layers.path(name)
+    if not layers.is_built(name):
+        with step(report, f"layer {name}"):
+            layers.path(name)
+
+
+def _build_model(model: EmbeddingModel, layers: LayerStore, report: Reporter) -> None:
+    _build_layer(layers, MODEL_LAYER, report)
+    if not model.is_built:
+        with step(report, "embedding model"):
+            model.build()
