@@ -14,6 +14,7 @@ _LAYOUTS = {"flow": one_line, "lines": lines, "code": code_lines}
 _TIGHT: frozenset[BlockKind] = frozenset({"list_item", "table_row"})
 _MAX_HEADING = 200
 _MAX_TITLE = 300
+_TITLE_WITHIN = 4  # blocks
 _LANGUAGE_SAMPLE = 20_000
 
 
@@ -43,6 +44,8 @@ class DocumentBuilder:
         self._headings: list[tuple[int, str]] = []
         self._path: tuple[str, ...] = ()
         self._first_heading = ""
+        self._top_level = 0
+        self._top_headings = 0
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -56,8 +59,8 @@ class DocumentBuilder:
 
     @property
     def first_heading(self) -> str:
-        """The first heading, or an empty string."""
-        return self._first_heading
+        """A heading that stands at the start and over all others, or an empty string."""
+        return self._first_heading if self._top_headings == 1 else ""
 
     def warn(self, message: str) -> None:
         """Notes what was left out; the same note is kept once."""
@@ -87,9 +90,15 @@ class DocumentBuilder:
             self._headings.pop()
         self._path = self._base + tuple(name for _, name in self._headings)
         self._append(title, "heading")
-        self._first_heading = self._first_heading or title
+        self._note_top_heading(title, level)
         self._headings.append((level, title[:_MAX_HEADING]))
         self._path = self._base + tuple(name for _, name in self._headings)
+
+    def _note_top_heading(self, title: str, level: int) -> None:
+        if not self._headings and not self._first_heading and len(self._blocks) <= _TITLE_WITHIN:
+            self._first_heading, self._top_level, self._top_headings = title, level, 1
+        elif level <= self._top_level:
+            self._top_headings += 1
 
     def add(self, text: str, kind: BlockKind = "paragraph", layout: Layout = "flow") -> None:
         """Adds a block; text of white space alone is nothing."""

@@ -13,7 +13,7 @@ from footnote.knowledge.parsing.encoding import decode
 from footnote.knowledge.parsing.formats import stem
 from footnote.knowledge.parsing.normalisation import clean, one_line
 from footnote.knowledge.parsing.source import Source
-from footnote.knowledge.parsing.tables import looks_like_header, render_row, unique_names
+from footnote.knowledge.parsing.tables import column_names, looks_like_header, render_row
 
 _SAMPLE_LINES = 50
 _DELIMITERS = ",;\t|"
@@ -44,7 +44,7 @@ def parse(source: Source) -> ParsedDocument:
     for line in caption:
         builder.add(line)
     named = looks_like_header(filled)
-    names = unique_names(filled[0]) if named else ()
+    names = column_names(filled[:1]) if named else ()
     for row in filled[1:] if named else filled:
         builder.add(render_row(names, row), "table_row")
     for row in reader:

@@ -114,6 +114,10 @@ def format_of(filename: str) -> Format:
 
 
 def stem(filename: str) -> str:
-    """A file name without folder and ending, as a title of last resort."""
+    """A file name without folder and ending, as a title of last resort: words joined by signs are parted."""
     name = PurePosixPath(filename.replace("\\", "/")).name
-    return PurePosixPath(name).stem or name
+    bare = PurePosixPath(name).stem or name
+    if " " in bare:
+        return bare
+    words = bare.replace("_", " ")
+    return words if " " in words else words.replace("-", " ")

@@ -6,12 +6,15 @@ from typing import Any
 
 from footnote.knowledge.parsing.builder import DocumentBuilder
 from footnote.knowledge.parsing.normalisation import one_line
-from footnote.knowledge.parsing.tables import add_table
+from footnote.knowledge.parsing.tables import SPAN, add_table
 
 _BLOCK_CONTENT = "p, div, ul, ol, h1, h2, h3, h4, h5, h6, table, blockquote, form, br + br"
 _PROSE = 400  # characters in one cell beyond which it is text laid out, not a value
 _MAX_SPAN = 100
 _MAX_COLUMNS = 500
+# Reports set signs in cells of their own, to align the figures.
+_BEFORE_NUMBER = frozenset({"$", "€", "£", "¥", "(", "$ (", "$("})
+_AFTER_NUMBER = frozenset({"%", ")", ")%", "%)"})
 
 
 def is_data_table(table: Any) -> bool:
@@ -44,7 +47,7 @@ def add_html_table(builder: DocumentBuilder, table: Any) -> int:
     grid = _grid(rows, visible_text)
     header = _header(rows)
     add_table(builder, _drop_filler_columns(grid), header=header)
-    return sum(len(cell) for row in grid for cell in row)
+    return sum(len(cell) for row in grid for cell in row if cell != SPAN)
 
 
 def _rows(table: Any) -> list[Any]:
@@ -78,7 +81,7 @@ def _header(rows: list[Any]) -> bool | None:
 
 
 def _grid(rows: list[Any], text_of: Any) -> list[list[str]]:
-    """Cell texts by row and column: row spans repeat their text downwards, column spans leave blanks."""
+    """Cell texts by row and column: row spans repeat their text downwards, column spans leave `SPAN`."""
     grid: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}
     for row in rows:
@@ -92,8 +95,8 @@ def _grid(rows: list[Any], text_of: Any) -> list[list[str]]:
                 if len(line) >= _MAX_COLUMNS:
                     break
                 if height > 1:
-                    hanging[len(line)] = (height - 1, text if offset == 0 else "")
-                line.append(text if offset == 0 else "")
+                    hanging[len(line)] = (height - 1, text if offset == 0 else SPAN)
+                line.append(text if offset == 0 else SPAN)
         _fill(line, hanging)
         grid.append(line)
     return grid
@@ -122,11 +125,10 @@ def _drop_filler_columns(grid: list[list[str]]) -> list[list[str]]:
     padded = [row + [""] * (width - len(row)) for row in grid]
     for row in padded:
         for column in range(width - 1):
-            if row[column] in ("$", "€", "£", "¥", "(", "$ (") and row[column + 1]:
-                row[column + 1] = row[column] + row[column + 1]
-                row[column] = ""
-            if row[column + 1] in ("%", ")", ")%", "%)") and row[column]:
-                row[column] += row[column + 1]
-                row[column + 1] = ""
-    used = [column for column in range(width) if any(row[column] for row in padded)]
+            here, there = row[column], row[column + 1]
+            if here in _BEFORE_NUMBER and there not in ("", SPAN):
+                row[column], row[column + 1] = "", here + there
+            elif there in _AFTER_NUMBER and here not in ("", SPAN):
+                row[column], row[column + 1] = here + there, ""
+    used = [column for column in range(width) if any(row[column] not in ("", SPAN) for row in padded)]
     return [[row[column] for column in used] for row in padded]

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from footnote.knowledge.parsing.builder import DocumentBuilder
-from footnote.knowledge.parsing.normalisation import one_line
+from footnote.knowledge.parsing.normalisation import clean, one_line
 
+# Stands in the columns that a merged cell covers beside its own; no text of a document can contain it.
+SPAN = "\x1f"
 _VALUE = re.compile(r"^[\s(+\-–−<>~≈$€£¥%]*\d[\d\s.,:/%()+\-–−eE$€£¥]*$")
+_YEAR = re.compile(r"^(?:FY ?)?(?:19|20|21)\d\d(?:[/-]\d\d)?$|^Q[1-4](?: ?(?:19|20)\d\d)?$")
 _MAX_HEADER_CELL = 80
 _SEPARATOR = "; "
 _PLAIN_SEPARATOR = " | "
@@ -21,59 +24,95 @@ def add_table(builder: DocumentBuilder, rows: Iterable[Row], *, header: bool | N
 
     Args:
         builder: Where to.
-        rows: Cell texts; rows may differ in length, merged cells hold their text once.
+        rows: Cell texts; rows may differ in length; `SPAN` where a cell to the left reaches over.
         header: Whether the first row names the columns; `None` to judge by its content.
     """
-    table = [[one_line(cell) for cell in row] for row in rows]
-    table = [row for row in table if any(row)]
+    table = [[cell if cell == SPAN else one_line(clean(cell)[0]) for cell in row] for row in rows]
+    table = [row for row in table if any(map(_filled, row))]
     if not table:
         return
-    if _single_column(table):
+    if all(sum(map(_filled, row)) == 1 for row in table):
         for row in table:
-            builder.add(next(cell for cell in row if cell))
+            builder.add(next(filter(_filled, row)))
         return
     caption, table = _split_caption(table)
     if caption:
         builder.add(caption, "caption")
-    named = looks_like_header(table) if header is None else header and len(table) > 1
-    names = unique_names(table[0]) if named else ()
-    for row in table[1:] if named else table:
+    add_rows(builder, table, looks_like_header(table) if header is None else header and len(table) > 1)
+
+
+def add_rows(builder: DocumentBuilder, table: Sequence[Row], named: bool) -> None:  # noqa: FBT001
+    """Adds normalised rows; the first one or two name the columns if `named`."""
+    height = header_height(table) if named else 0
+    names = column_names(table[:height])
+    for row in table[height:]:
         builder.add(render_row(names, row), "table_row")
 
 
 def render_row(names: Sequence[str], row: Row) -> str:
-    """`Name: value; Name: value` where names are known, else the values between bars."""
-    if not names:
-        return _PLAIN_SEPARATOR.join(cell for cell in row if cell)
+    """`Name: value; Name: value` where names are known, else the values between bars.
+
+    A lone value in a row is a note or the name of a group of rows: it stands without a name.
+    """
+    if not names or sum(map(_filled, row)) == 1:
+        return _PLAIN_SEPARATOR.join(filter(_filled, row))
     parts = []
     for index, cell in enumerate(row):
-        if not cell:
-            continue
-        name = names[index] if index < len(names) else ""
-        parts.append(f"{name}: {cell}" if name and name != cell else cell)
+        if _filled(cell):
+            name = names[index] if index < len(names) else ""
+            parts.append(f"{name}: {cell}" if name and name != cell else cell)
     return _SEPARATOR.join(parts)
 
 
 def looks_like_header(table: Sequence[Row]) -> bool:
     """Whether the first row names the columns.
 
-    It does if there are rows below, its cells are short words and not values, no two are the same, and it is
-    as wide as the rows below it (an empty first cell is the corner of a cross table).
+    It does if there are rows below, its cells are short words (or years) and not values, hardly two are the
+    same, and it is about as wide as the rows below it; an empty first cell is the corner of a cross table.
     """
     if len(table) < 2:
         return False
     first = list(table[0])
-    filled = [cell for cell in first if cell]
-    width = max(sum(1 for cell in row if cell) for row in table[1:])
-    needed = width - 1 if first and not first[0] else width
-    if len(filled) < max(1, min(needed, width * 0.7)):
+    names = [cell for cell in first if _filled(cell)]
+    covered = len(names) + first.count(SPAN)
+    width = max(sum(map(_filled, row)) for row in table[1:])
+    needed = width - 1 if not _filled(first[0]) else width
+    if not names or covered < max(1, min(needed, width * 0.7)):
         return False
-    if any(len(cell) > _MAX_HEADER_CELL for cell in filled):
+    if any(len(cell) > _MAX_HEADER_CELL for cell in names):
         return False
-    values = sum(1 for cell in filled if is_value(cell) and not _is_year(cell))
-    years = sum(1 for cell in filled if _is_year(cell))
-    words = len(filled) - values - years
-    return values == 0 and (words > 0) and len(set(filled)) > len(filled) // 2
+    years = sum(1 for cell in names if is_period(cell))
+    values = sum(1 for cell in names if is_value(cell) and not is_period(cell))
+    all_years = years == len(names) and not _filled(first[0]) and len(names) > 1
+    return values == 0 and (years < len(names) or all_years) and len(set(names)) > len(names) // 2
+
+
+def header_height(table: Sequence[Row]) -> int:
+    """1, or 2 where a row of group names with merged cells stands above the columns' own names."""
+    if len(table) < 3 or SPAN not in table[0]:
+        return 1
+    first, second = table[0], table[1]
+    below = [cell for cell in second if _filled(cell)]
+    covered = sum(1 for top, cell in zip(first, second, strict=False) if top == SPAN and _filled(cell))
+    words = all(not is_value(cell) or is_period(cell) for cell in below)
+    corner = bool(second) and (not _filled(second[0]) or second[0] == first[0])
+    return 2 if below and covered and words and corner else 1
+
+
+def column_names(header: Sequence[Row]) -> tuple[str, ...]:
+    """Names of the columns; a merged name holds for all columns that it covers, two rows are joined."""
+    if not header:
+        return ()
+    width = max(map(len, header))
+    names = [""] * width
+    for row in header:
+        current = ""
+        for index in range(width):
+            cell = row[index] if index < len(row) else ""
+            current = current if cell == SPAN else cell.rstrip(":")
+            if current and current != names[index]:
+                names[index] = f"{names[index]} {current}".strip()
+    return tuple(names)
 
 
 def is_value(cell: str) -> bool:
@@ -81,29 +120,20 @@ def is_value(cell: str) -> bool:
     return bool(_VALUE.match(cell))
 
 
-def unique_names(row: Row) -> tuple[str, ...]:
-    """Column names; those of merged cells (empty after a name) carry on the name before."""
-    names: list[str] = []
-    for index, cell in enumerate(row):
-        inherits = not cell and index > 0
-        names.append(names[-1] if inherits else cell.rstrip(":"))
-    return tuple(names)
+def is_period(cell: str) -> bool:
+    """Years and quarters: values that name columns."""
+    return bool(_YEAR.match(cell))
 
 
-def _is_year(cell: str) -> bool:
-    return len(cell) == 4 and cell.isdigit() and cell[0] in "12"
-
-
-def _single_column(table: Sequence[Row]) -> bool:
-    return all(sum(1 for cell in row if cell) == 1 for row in table)
+def _filled(cell: str) -> bool:
+    return bool(cell) and cell != SPAN
 
 
 def _split_caption(table: list[list[str]]) -> tuple[str, list[list[str]]]:
     """A first row with one filled cell over wider rows is the table's title."""
     if len(table) < 3:
         return "", table
-    filled = [cell for cell in table[0] if cell]
-    wider = sum(1 for row in table[1:] if sum(1 for cell in row if cell) > 1)
-    if len(filled) == 1 and wider == len(table) - 1 and len(table[1]) > 2 and table[0][0]:
-        return filled[0], table[1:]
+    widths = [sum(map(_filled, row)) for row in table]
+    if widths[0] == 1 and min(widths[1:]) > 1 and _filled(table[0][0]):
+        return table[0][0], table[1:]
     return "", table
