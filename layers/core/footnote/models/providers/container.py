@@ -91,7 +91,7 @@ class ContainerEmbedder:
         except httpx.HTTPError as error:
             raise _unavailable(f"no connection: {type(error).__name__}") from error
         if response.status_code != httpx.codes.OK:
-            raise _unavailable(f"status {response.status_code}")
+            raise _unavailable(f"status {_status(response)}")
         return decode(response.content, len(texts), self._settings.dimension)
 
     async def _send(self, body: bytes) -> httpx.Response:
@@ -101,7 +101,7 @@ class ContainerEmbedder:
         except httpx.TransportError:
             pass
         else:
-            if response.status_code not in RETRIED_STATUSES:
+            if _status(response) not in RETRIED_STATUSES:
                 return response
         await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter, not a secret
         return await self._exchange(body)
@@ -132,6 +132,16 @@ def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, 
         )
     numbers = values.tolist()
     return model, [numbers[start : start + dimension] for start in range(0, len(numbers), dimension)]
+
+
+def _status(response: httpx.Response) -> int:
+    """The container's own status: SageMaker reports any error of a container as 424 and names it inside."""
+    if response.status_code != httpx.codes.FAILED_DEPENDENCY:
+        return response.status_code
+    try:
+        return int(response.json()["OriginalStatusCode"])
+    except (ValueError, KeyError, TypeError):
+        return response.status_code
 
 
 def _unavailable(reason: str) -> ModelUnavailable:
