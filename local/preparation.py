@@ -6,10 +6,8 @@ The stack itself runs unprivileged; everything it only reads is made here: layer
 from __future__ import annotations
 
 import compileall
-import io
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
 from pathlib import Path
 
 from footnote.platform.manifest import FunctionManifest, load_manifests
@@ -48,18 +46,15 @@ def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
         # The model and its large layer take longest, so they begin first and the others go beside them.
         builds = [pool.submit(_build_model, model, layers, report)]
         builds += [pool.submit(_build_layer, layers, name, report) for name in needed if name != MODEL_LAYER]
+        builds.append(pool.submit(compile_sources, REPOSITORY))
         for build in builds:
             build.result()
-    compile_sources(REPOSITORY)
 
 
 def compile_sources(repository: Path) -> None:
     """Writes the bytecode of the product: functions may not, and would compile it at every cold start."""
-    with redirect_stdout(
-        io.StringIO()
-    ):  # compileall prints what does not compile; whoever imports it sees that too
-        for folder in _SOURCES:
-            compileall.compile_dir(str(repository / folder), quiet=2)
+    for folder in _SOURCES:
+        compileall.compile_dir(str(repository / folder), quiet=2)
 
 
 def _needed_layers(manifests: Iterable[FunctionManifest]) -> list[str]:
