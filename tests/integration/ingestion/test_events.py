@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from footnote.knowledge.models import DocumentStatus
+from footnote.knowledge.models import DocumentStatus, SearchFilters
 from tests.support.ingestion import World
 from tests.support.organizations import new_organization, open_database
 from tests.support.recount import assert_statistics_are_exact
@@ -69,9 +69,14 @@ def test_any_order_of_delivery_ends_in_the_state_of_the_bucket(module_database, 
             await world.ingestion.ingest(events[number])
         assert await visible(world, organization) == set(held.values())
         assert_statistics_are_exact(module_database.superuser_dsn, organization.organization_id)
-        listed = await world.listed(organization)
-        assert all(document.status is DocumentStatus.COMPLETED for document in listed.values())
+        listed, _ = await world.documents.page(organization)
+        assert all(document.status is DocumentStatus.COMPLETED for document in listed)
         assert len(listed) == len(set(held.values()))
+        for document in listed:
+            (text,) = await world.found(
+                organization, "text", filters=SearchFilters(document_ids=(document.id,)), strategy="vector"
+            )
+            assert held[document.filename] == text, "a source would name the wrong file"
         await database.close()
 
     asyncio.run(run())

@@ -78,6 +78,16 @@ _RECEIVE = """
     RETURNING document_id, version, object_version, size_bytes, attempts, fence,
               (SELECT filename FROM document) AS filename, (SELECT title FROM document) AS title
 """
+# A document that loses one of its objects is called after one that it keeps: sources name the right file.
+_RENAME = """
+    UPDATE knowledge.documents d SET filename = kept.name, updated_at = now()
+      FROM (SELECT substring(o.key FROM '[^/]+$') AS name FROM knowledge.object_states o
+             WHERE o.organization_id = %(organization_id)s AND o.document_id = %(shared_id)s
+               AND NOT o.is_deleted AND (o.bucket, o.key) <> (%(bucket)s, %(key)s)
+             ORDER BY o.updated_at, o.key LIMIT 1) kept
+     WHERE d.organization_id = %(organization_id)s AND d.document_id = %(shared_id)s
+       AND d.filename = %(filename)s
+"""
 _SUPERSEDE_OLDER = """
     UPDATE knowledge.document_versions SET stage = 'superseded', superseded_at = now(), fence = fence + 1
      WHERE organization_id = %(organization_id)s AND bucket = %(bucket)s AND key = %(key)s
@@ -213,6 +223,7 @@ class Claims:
             # Announced, deleted, and then uploaded: the bytes are not wanted any more.
             await cursor.execute(_REMOVE_ORPHAN, values)
             return None
+        await _leave(cursor, values, seen)
         receive = {**values, "document_id": document_id, "seen": seen.sequencer}
         await cursor.execute(_RECEIVE, receive)
         row = await cursor.fetchone()
@@ -242,6 +253,7 @@ class Claims:
         if _removes_old_version(event, seen):
             return
         await lock_corpus(cursor, values["organization_id"])
+        await _leave(cursor, values, seen)
         ends = seen.document_id if seen.document_lives and not seen.document_shared else None
         if seen.sequencer is None:
             ends = seen.announced_id
@@ -280,6 +292,12 @@ def _target(seen: _Seen) -> UUID | None:
     if seen.announced_id is None or seen.announced_id == seen.document_id:
         return new_id()
     return None if seen.announced_deleted else seen.announced_id
+
+
+async def _leave(cursor: Cursor, values: dict[str, Any], seen: _Seen) -> None:
+    """Takes the key's name off a document that goes on with other objects."""
+    if seen.document_lives and seen.document_shared:
+        await cursor.execute(_RENAME, {**values, "shared_id": seen.document_id})
 
 
 def _removes_old_version(event: ObjectEvent, seen: _Seen) -> bool:
