@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
@@ -40,8 +41,14 @@ class ApiError(RuntimeError):
         self.request_id = request_id
 
 
+class ApiUnreachable(RuntimeError):
+    """The API, or storage, cannot be reached or broke off; the message says how."""
+
+
 class ApiClient:
     """One signed-in user of the API. Safe to share between threads after `login`.
+
+    Every call raises `ApiError` when it is refused and `ApiUnreachable` when nobody answers.
 
     Args:
         base_url: Address of the API.
@@ -228,7 +235,8 @@ class ApiClient:
         """One call; made again when it is refused because of load and a short wait helps (429, 503)."""
         for attempt in range(_RETRIES):
             headers = {"Authorization": f"Bearer {self._token}"} if signed and self._token else {}
-            response = self._http.request(method, path, headers=headers, **arguments)
+            with _reaching(self._http.base_url.host):
+                response = self._http.request(method, path, headers=headers, **arguments)
             pause = float(response.headers.get("Retry-After", 0.2 * 2**attempt))
             if response.status_code not in _BUSY or pause > _LONGEST_RETRY_S:
                 break
@@ -237,19 +245,29 @@ class ApiClient:
 
     def _put(self, upload: Json, content: Path | bytes, size: int) -> None:
         headers = {**upload["headers"], "Content-Length": str(size)}
-        if isinstance(content, bytes):
-            response = self._storage.request(
-                upload["method"], upload["url"], content=content, headers=headers
-            )
-        else:
-            with content.open("rb") as stream:
-                response = self._storage.request(
-                    upload["method"], upload["url"], content=stream, headers=headers
-                )
+        with _body(content) as body, _reaching("storage"):
+            response = self._storage.request(upload["method"], upload["url"], content=body, headers=headers)
         if response.is_error:
             raise ApiError(
                 response.status_code, "UPLOAD_REFUSED", f"storage refused the upload: {response.text[:500]}"
             )
+
+
+@contextmanager
+def _reaching(server: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise ApiUnreachable(f"{server} did not answer: {str(error) or type(error).__name__}") from error
+
+
+@contextmanager
+def _body(content: Path | bytes) -> Iterator[bytes | BinaryIO]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    with content.open("rb") as stream:
+        yield stream
 
 
 def _digest(content: Path | bytes) -> tuple[str, int]:

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import httpx
 import typer
 
 from local import account
 from local.cli.output import fail
-from local.client import ApiClient, ApiError
+from local.client import ApiClient, ApiError, ApiUnreachable
 from local.control import NotRunning, StackState, read_state
 from local.paths import DataPaths, data_directory
 
@@ -61,9 +60,7 @@ def said_plainly() -> Iterator[None]:
     except ApiError as error:
         detail = f" (request {error.request_id})" if error.request_id else ""
         stop_with(f"{error}{detail}")
-    except httpx.HTTPError as error:
-        stop_with(
-            f"the API did not answer: {error}", "`footnote status` shows what runs, `footnote logs` why not."
-        )
+    except ApiUnreachable as error:
+        stop_with(str(error), "`footnote status` shows what runs, `footnote logs` why not.")
     except (NotRunning, TimeoutError) as error:
         stop_with(str(error))

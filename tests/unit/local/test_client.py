@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.client import ApiClient, ApiError
+from local.client import ApiClient, ApiError, ApiUnreachable
 
 
 class Api(ThreadingHTTPServer):
@@ -131,3 +131,12 @@ def test_waiting_gives_up(api: Api) -> None:
     api.will("/documents/a", 200, {"id": "a", "status": "pending", "stage": "received"})
     with ApiClient(api.url) as client, pytest.raises(TimeoutError, match="1 documents"):
         client.wait(["a"], timeout_s=0)
+
+
+def test_an_api_that_is_not_there_is_named(api: Api) -> None:
+    with ApiClient("http://127.0.0.1:1") as client, pytest.raises(ApiUnreachable, match="did not answer"):
+        client.health()
+    upload = {"method": "PUT", "url": "http://127.0.0.1:1/bucket/key", "headers": {}}
+    api.will("/documents", 201, {"document": {"id": "d-1"}, "upload": upload})
+    with ApiClient(api.url) as client, pytest.raises(ApiUnreachable, match="storage"):
+        client.upload(b"text", "a.txt")
