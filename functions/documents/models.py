@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from footnote.knowledge import Document, DocumentStatus
 from footnote.knowledge.documents import Announcement
 from footnote.knowledge.ports import UploadTicket
-from footnote.platform.http import Line, RequestModel
+from footnote.platform.http import Line, RequestModel, Title
 
 
 def _plain_name(name: str) -> str:
@@ -24,7 +24,7 @@ class DocumentRequest(RequestModel):
     """A document to come. With the `sha256` of a known one, nothing needs to be uploaded."""
 
     filename: Annotated[Line, AfterValidator(_plain_name)] = Field(examples=["handbook.pdf"])
-    title: Line | None = Field(default=None, description="By default the title found in the document.")
+    title: Title | None = Field(default=None, description="By default the title found in the document.")
     category: Line | None = None
     tags: list[Line] = Field(default=[], max_length=20)
     content_type: (

@@ -26,6 +26,7 @@ _ASKERS = 2
 _SEARCH_LIMIT = 50
 _DEPTH = 10
 _PAGE = 100
+_TITLE_CHARACTERS = 1000
 _POLL_S = 0.5
 
 Item = TypeVar("Item")
@@ -109,8 +110,9 @@ class Evaluation:
         return _Corpus(rows, sum(document["chunk_count"] for document in documents), seconds)
 
     def _upload(self, row: CorpusRow) -> str:
+        title = " ".join(row.title.split())[:_TITLE_CHARACTERS]
         return self._client.upload(
-            row.text.encode(), f"{row.id}.txt", title=row.title or None, content_type="text/plain"
+            row.text.encode(), f"{row.id}.txt", title=title or None, content_type="text/plain"
         )
 
     def _wait(self, expected: int) -> list[Json]:

@@ -46,7 +46,12 @@ def _one_line(text: str) -> str:
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
 ]
-"""A name or title: 1 to 255 characters in one line."""
+"""A name: 1 to 255 characters in one line."""
+
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_one_line)
+]
+"""A title: 1 to 1000 characters in one line; those of papers and filings are long."""
 
 
 class ErrorBody(BaseModel):
