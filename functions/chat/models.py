@@ -2,77 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from footnote.chat import MESSAGE_CHARACTERS, ChatQuestion, Message, Session
-from footnote.knowledge import SearchFilters
-from footnote.models import Turn
-from footnote.platform.http import Line, RequestModel
-
-
-def _readable(text: str) -> str:
-    if not text.strip():
-        raise ValueError("the message is empty")
-    if "\x00" in text:
-        raise ValueError("NUL characters are not allowed")
-    return text
-
-
-class ChatFilters(RequestModel):
-    """Narrows the documents that are searched. Dates are days in UTC, both inclusive."""
-
-    category: Line | None = None
-    tags: list[Line] = Field(default=[], max_length=20, description="All of them.")
-    source: Literal["upload", "s3", "api", "web", "manual"] | None = None
-    date_from: date | None = None
-    date_to: date | None = None
-    document_ids: list[UUID] = Field(default=[], max_length=100, description="Any of them.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.date_from and self.date_to and self.date_from > self.date_to:
-            raise ValueError("date_from is later than date_to")
-        return self
-
-    def to_filters(self) -> SearchFilters:
-        return SearchFilters(
-            category=self.category,
-            tags=tuple(self.tags),
-            source=self.source,
-            date_from=datetime.combine(self.date_from, time.min, UTC) if self.date_from else None,
-            date_to=datetime.combine(self.date_to, time.max, UTC) if self.date_to else None,
-            document_ids=tuple(self.document_ids),
-        )
-
-
-class ChatTurn(RequestModel):
-    """An earlier message of a conversation that the client keeps."""
-
-    actor: Literal["user", "assistant"]
-    text: Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_readable)]
+from footnote.knowledge.requests import FilterRequest, Text, TurnRequest
+from footnote.platform.http import RequestModel
 
 
 class ChatRequest(RequestModel):
     """A question. Without `session_id` it begins a new conversation."""
 
     message: Annotated[
-        str,
+        Text,
         Field(
             min_length=1, max_length=MESSAGE_CHARACTERS, examples=["What is retrieval-augmented generation?"]
         ),
-        AfterValidator(_readable),
     ]
     session_id: UUID | None = None
-    history: list[ChatTurn] = Field(
+    history: list[TurnRequest] = Field(
         default=[], max_length=50, description="Oldest first; instead of `session_id`, never with it."
     )
     enable_rag: bool = Field(default=True, description="Answer from the organization's documents.")
     stream: bool = Field(default=False, description="Answer as Server-Sent Events.")
-    filters: ChatFilters = ChatFilters()
+    filters: FilterRequest = FilterRequest()
     max_tokens: int = Field(default=512, ge=50, le=2000)
     temperature: float = Field(default=0.7, ge=0.0, le=1.0)
 
@@ -80,7 +36,7 @@ class ChatRequest(RequestModel):
         return ChatQuestion(
             message=self.message,
             session_id=self.session_id,
-            history=tuple(Turn(turn.actor, turn.text) for turn in self.history),
+            history=tuple(turn.to_turn() for turn in self.history),
             enable_rag=self.enable_rag,
             filters=self.filters.to_filters(),
             max_tokens=self.max_tokens,
@@ -140,7 +96,7 @@ class ChatMetadata(BaseModel):
     abstained: bool
     strategy: str
     degraded: str | None
-    prompt_version: str
+    prompt_version: str | None
     passages_considered: int
     citations_removed: int
     finish_reason: str

@@ -13,6 +13,7 @@ from footnote.chat.models import Answer, AnswerMetadata, Source
 from footnote.chat.sources import build_source
 from footnote.models import Embedder, EvidenceSpan, GenerationDelta, Usage
 
+_UNPROMPTED = frozenset({"extractive", "none"})
 _FELL_BACK = "the generation model failed; another one answered"
 
 
@@ -98,7 +99,7 @@ class AnswerDraft:
             strategy=basis.strategy,
             degraded="; ".join(filter(None, (basis.degraded, _FELL_BACK if self._fell_back else None)))
             or None,
-            prompt_version=basis.prompt_version,
+            prompt_version=None if self._model in _UNPROMPTED else basis.prompt_version,
             passages_considered=len(basis.passages),
             citations_removed=self._checker.removed,
             finish_reason="interrupted" if interrupted else self._finish_reason,

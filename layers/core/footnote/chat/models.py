@@ -119,6 +119,7 @@ class AnswerMetadata:
         abstained: The documents do not hold the answer, and the answer says so.
         strategy: What search really ran: `hybrid`, `lexical`, `vector`, or `none`.
         degraded: What was left out against the plan and why, or `None`.
+        prompt_version: Version of the prompt that the model was given; `None` without one.
         passages_considered: How many passages the generator was given.
         citations_removed: Citations dropped because no supplied passage supports them.
         interrupted: The client left before the end; the stored answer is what it had been sent.
@@ -132,7 +133,7 @@ class AnswerMetadata:
     abstained: bool
     strategy: str
     degraded: str | None
-    prompt_version: str
+    prompt_version: str | None
     passages_considered: int
     citations_removed: int
     finish_reason: str

@@ -5,6 +5,7 @@ from footnote.knowledge.language import detect_language
 from footnote.knowledge.lexical import lexical_form
 from footnote.knowledge.models import (
     Block,
+    Candidate,
     ChunkDraft,
     Document,
     DocumentStatus,
@@ -12,7 +13,6 @@ from footnote.knowledge.models import (
     Passage,
     Retrieval,
     RetrievedPassage,
-    ScoredChunk,
     SearchFilters,
     Stage,
     Strategy,
@@ -34,6 +34,7 @@ from footnote.knowledge.tokens import count_tokens
 
 __all__ = [
     "Block",
+    "Candidate",
     "ChunkDraft",
     "Document",
     "DocumentStatus",
@@ -47,7 +48,6 @@ __all__ = [
     "Retrieval",
     "RetrievedPassage",
     "Retriever",
-    "ScoredChunk",
     "SearchFilters",
     "SearchSnapshot",
     "SearchStore",

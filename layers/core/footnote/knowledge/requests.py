@@ -18,11 +18,13 @@ def _readable(text: str) -> str:
         raise ValueError("the text is empty")
     if "\x00" in text:
         raise ValueError("NUL characters are not allowed")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("lone surrogates are not text")
     return text
 
 
 Text = Annotated[str, AfterValidator(_readable)]
-"""What a member wrote: not empty, without NUL characters."""
+"""What a member wrote: not empty, and text that can be stored."""
 
 
 class FilterRequest(RequestModel):
