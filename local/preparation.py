@@ -17,20 +17,24 @@ from local.models import MODEL_LAYER, EmbeddingModel
 from local.paths import REPOSITORY, DataPaths
 from local.privileges import give, make_private_directory
 from local.progress import Reporter, step
+from local.runtime.emulator import find_emulator
+from local.stack import Runner
 
 _PARALLEL_BUILDS = 2
 _SOURCES = ("functions", "layers/core/footnote", "local")
 
 
-def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
+def prepare(data: DataPaths, cache: Path, report: Reporter, runner: Runner = "runtime-api") -> None:
     """Makes a stack startable. What is there already costs milliseconds.
 
     Args:
         data: The stack's data directory; created, and handed to the account that servers run under.
         cache: The cache of layers and model files.
         report: Told of every step.
+        runner: What will execute functions; AWS's emulator is fetched if it is wanted.
 
     Raises:
+        EmulatorMissing: The emulator cannot be had.
         LayerError: A layer cannot be built.
         EngineError: The model cannot be built.
     """
@@ -46,6 +50,8 @@ def prepare(data: DataPaths, cache: Path, report: Reporter) -> None:
         # The model and its large layer take longest, so they begin first and the others go beside them.
         builds = [pool.submit(_build_model, model, layers, report)]
         builds += [pool.submit(_build_layer, layers, name, report) for name in needed if name != MODEL_LAYER]
+        if runner == "rie":
+            builds.append(pool.submit(find_emulator, cache))
         builds.append(pool.submit(compile_sources, REPOSITORY))
         for build in builds:
             build.result()

@@ -23,6 +23,7 @@ from local.paths import DataPaths, cache_directory
 from local.ports import first_free, is_free
 from local.preparation import prepare
 from local.progress import Reporter
+from local.runtime.emulator import EmulatorMissing
 from local.stack import Runner
 
 DEFAULT_PORT = 8000
@@ -90,7 +91,7 @@ def _start(
 ) -> tuple[StackProcess, str]:
     try:
         cache = cache_directory()
-        prepare(data, cache, report)
+        prepare(data, cache, report, runner)
         stack = StackProcess(data, cache, port, runner, detached=detached)
         try:
             return stack, stack.follow(report)
@@ -98,7 +99,7 @@ def _start(
             stack.ask_to_stop()
             stack.wait()
             raise
-    except (LayerError, EngineError, StackFailed, PermissionError) as error:
+    except (LayerError, EngineError, EmulatorMissing, StackFailed, PermissionError) as error:
         stop_with(str(error), "`footnote doctor` looks for the cause.")
 
 
