@@ -17,7 +17,7 @@ from local.models import MODEL_LAYER, EmbeddingModel
 from local.paths import REPOSITORY, DataPaths
 from local.privileges import give, make_private_directory
 from local.progress import Reporter, step
-from local.runtime.emulator import find_emulator
+from local.runtime.emulator import install_emulator
 from local.stack import Runner
 
 _PARALLEL_BUILDS = 2
@@ -51,7 +51,7 @@ def prepare(data: DataPaths, cache: Path, report: Reporter, runner: Runner = "ru
         builds = [pool.submit(_build_model, model, layers, report)]
         builds += [pool.submit(_build_layer, layers, name, report) for name in needed if name != MODEL_LAYER]
         if runner == "rie":
-            builds.append(pool.submit(find_emulator, cache))
+            builds.append(pool.submit(install_emulator, cache))
         builds.append(pool.submit(compile_sources, REPOSITORY))
         for build in builds:
             build.result()
