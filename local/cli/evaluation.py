@@ -19,7 +19,7 @@ from local.cli.output import ProgressDisplay, console
 from local.cli.session import DataDirectory, data_paths, said_plainly, stop_with
 from local.client import ApiClient
 from local.control import read_state
-from local.evaluation import STRATEGIES, Evaluation, EvaluationFailed, render
+from local.evaluation import STRATEGIES, Evaluation, render
 from local.launcher import StackFailed, StackProcess
 from local.paths import DataPaths, cache_directory
 from local.ports import free_port
@@ -55,10 +55,7 @@ def evaluate(
         ApiClient(url) as client,
         _Progress() as progress,
     ):
-        try:
-            report = Evaluation(client, progress).run(dataset, strategies, answers=answers)
-        except EvaluationFailed as error:
-            stop_with(str(error))
+        report = Evaluation(client, progress).run(dataset, strategies, answers=answers)
     console.print(render(report))
     if json_out is not None:
         json_out.write_text(json.dumps(report.as_json(), indent=2) + "\n")

@@ -1,6 +1,6 @@
 """`footnote evaluate`: judged questions through the real ingestion, search and answers."""
 
 from local.evaluation.report import Report, render
-from local.evaluation.runner import STRATEGIES, Evaluation, EvaluationFailed
+from local.evaluation.runner import STRATEGIES, Evaluation
 
-__all__ = ["STRATEGIES", "Evaluation", "EvaluationFailed", "Report", "render"]
+__all__ = ["STRATEGIES", "Evaluation", "Report", "render"]

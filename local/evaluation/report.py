@@ -18,6 +18,8 @@ from footnote.knowledge.evaluation import (
     success,
 )
 
+_FAILURES_SHOWN = 10
+
 Metric = Callable[[Sequence[str], dict[str, int]], float]
 
 RETRIEVAL_METRICS: tuple[tuple[str, Metric], ...] = (
@@ -56,6 +58,7 @@ class Report:
 
     dataset: str
     documents: int
+    failures: list[str]
     chunks: int
     ingestion_s: float
     searches: dict[str, list[SearchOutcome]]
@@ -83,6 +86,7 @@ class Report:
             },
             "counts": {
                 "documents": self.documents,
+                "documents_failed": len(self.failures),
                 "chunks": self.chunks,
                 "queries_judged": len(first),
                 "answers": len(self.answers),
@@ -165,4 +169,7 @@ def render(report: Report) -> str:
                 lines.append(f"{name:<26}{data['metrics'][name]:>8.4f}   [{low:.4f}, {high:.4f}]")
         latency = data["latency_ms"]["answer"]
         lines.append(f"{'milliseconds p50 / p95':<26}{latency['p50']:>8.1f} / {latency['p95']:.1f}")
+    if report.failures:
+        lines += ["", f"{len(report.failures)} documents failed and count as not found:"]
+        lines += [f"  {failure}" for failure in report.failures[:_FAILURES_SHOWN]]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,21 +28,20 @@ _SEARCH_LIMIT = 50
 _DEPTH = 10
 _PAGE = 100
 _TITLE_CHARACTERS = 1000
+_NAME_CHARACTERS = 200
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _POLL_S = 0.5
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class EvaluationFailed(RuntimeError):
-    """A document of the corpus was not ingested: figures over the rest would not mean what they say."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """What became of the corpus: rows by document id, and how long it took."""
+    """What became of the corpus: rows by document id, failures in words, and how long it took."""
 
     rows: dict[str, list[str]]
+    failures: list[str]
     chunks: int
     seconds: float
 
@@ -75,8 +75,9 @@ class Evaluation:
             strategies: Search strategies to be measured; the first is the one the figures are named by.
             answers: Whether questions are answered too, not only searched for.
 
+        A document that fails is reported and counts as not found.
+
         Raises:
-            EvaluationFailed: A document was not ingested.
             TimeoutError: The corpus was not ingested in time.
         """
         self._sign_up()
@@ -86,6 +87,7 @@ class Evaluation:
         return Report(
             dataset=dataset.name,
             documents=len(dataset.corpus),
+            failures=corpus.failures,
             chunks=corpus.chunks,
             ingestion_s=corpus.seconds,
             searches=searches,
@@ -107,12 +109,15 @@ class Evaluation:
         documents = self._wait(len(rows))
         seconds = time.monotonic() - started
         self._tie_duplicates(rows, documents)
-        return _Corpus(rows, sum(document["chunk_count"] for document in documents), seconds)
+        failures = [_failure(document) for document in documents if document["status"] != "completed"]
+        return _Corpus(rows, failures, sum(document["chunk_count"] for document in documents), seconds)
 
     def _upload(self, row: CorpusRow) -> str:
         title = " ".join(row.title.split())[:_TITLE_CHARACTERS]
+        text = row.text if row.text.strip() else row.title
+        filename = f"{_UNSAFE.sub('_', row.id)[:_NAME_CHARACTERS]}.txt"
         return self._client.upload(
-            row.text.encode(), f"{row.id}.txt", title=title or None, content_type="text/plain"
+            text.encode(), filename, title=title or None, content_type="text/plain; charset=utf-8"
         )
 
     def _wait(self, expected: int) -> list[Json]:
@@ -127,10 +132,6 @@ class Evaluation:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{open_ones} of {expected} documents are still on their way")
             time.sleep(_POLL_S)
-        failed = [document for document in documents if document["status"] != "completed"]
-        if failed:
-            reason = (failed[0].get("failure") or {}).get("reason")
-            raise EvaluationFailed(f"{len(failed)} documents failed; '{failed[0]['filename']}': {reason}")
         return documents
 
     def _documents(self) -> Iterator[Json]:
@@ -189,6 +190,11 @@ class Evaluation:
                 results.append(result)
                 self._progress(what, len(results), len(items))
         return results
+
+
+def _failure(document: Json) -> str:
+    reason = (document.get("failure") or {}).get("reason")
+    return f"{document['filename']}: {reason or document['status']}"
 
 
 def _history(query: EvaluationQuery) -> list[Json]:
