@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import compileall
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from footnote.platform.manifest import FunctionManifest, load_manifests
 from local.interpreter import bare_python
@@ -48,7 +49,7 @@ def prepare(data: DataPaths, cache: Path, report: Reporter, runner: Runner = "ru
     needed = _needed_layers(load_manifests(REPOSITORY / "functions"))
     with ThreadPoolExecutor(_PARALLEL_BUILDS) as pool:
         # The model and its large layer take longest, so they begin first and the others go beside them.
-        builds = [pool.submit(_build_model, model, layers, report)]
+        builds: list[Future[Any]] = [pool.submit(_build_model, model, layers, report)]
         builds += [pool.submit(_build_layer, layers, name, report) for name in needed if name != MODEL_LAYER]
         if runner == "rie":
             builds.append(pool.submit(install_emulator, cache))
