@@ -55,7 +55,8 @@ def make_container(
 ) -> Container:
     """The container of one function's process that signs in to Postgres as `role`.
 
-    `identity` overrides single settings; hashing is cheap unless they say otherwise.
+    `identity` overrides single settings; hashing is cheap unless they say otherwise. Redis gets more time than
+    in production, so that a busy machine does not look like a Redis that is down.
     """
     settings = Settings(
         environment="test",
@@ -63,7 +64,9 @@ def make_container(
         postgres=PostgresSettings(
             host=database.host, port=database.port, database=database.name, user=role, password_secret=role
         ),
-        redis=RedisSettings(port=redis.port, password_secret=REDIS_SECRET),
+        redis=RedisSettings(
+            port=redis.port, password_secret=REDIS_SECRET, connect_timeout_s=1.0, timeout_s=2.0
+        ),
     )
     container = Container(settings)
     container.__dict__["secrets"] = StaticSecrets(

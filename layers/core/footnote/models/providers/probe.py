@@ -27,6 +27,7 @@ class GenerationProbe:
     def __init__(self, settings: GenerationSettings, secrets: SecretReader) -> None:
         self._settings = settings
         self._secrets = secrets
+        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
     async def ping(self) -> None:
         """Returns if the server is ready.
@@ -41,8 +42,8 @@ class GenerationProbe:
             key = await self._secrets.get(self._settings.api_key_secret)
             headers["Authorization"] = f"Bearer {key}"
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                response = await client.get(f"{self._settings.base_url.rstrip('/')}/models", headers=headers)
+            url = f"{self._settings.base_url.rstrip('/')}/models"
+            response = await self._client.get(url, headers=headers)
         except httpx.HTTPError as error:
             raise ModelUnavailable("The generation server does not answer.") from error
         if response.status_code != httpx.codes.OK:

@@ -26,6 +26,7 @@ class StorageProbe:
         base = settings.endpoint_url or f"https://s3.{settings.region}.amazonaws.com"
         self._url = f"{base.rstrip('/')}/{settings.bucket}/{_KEY}"
         self._region = settings.region
+        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
     async def ping(self) -> None:
         """Returns if the bucket is there and S3 answers for it.
@@ -36,8 +37,7 @@ class StorageProbe:
             ServiceUnavailable: S3 answered otherwise, or not at all.
         """
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                response = await client.get(self._url, headers=self._signed_headers())
+            response = await self._client.get(self._url, headers=self._signed_headers())
         except httpx.HTTPError as error:
             raise ServiceUnavailable("The document bucket does not answer.") from error
         is_missing_object = response.status_code == 404 and "NoSuchKey" in response.text
