@@ -55,8 +55,8 @@ def make_container(
 ) -> Container:
     """The container of one function's process that signs in to Postgres as `role`.
 
-    `identity` overrides single settings; hashing is cheap unless they say otherwise. Redis gets more time than
-    in production, so that a busy machine does not look like a Redis that is down.
+    `identity` overrides single settings; hashing is cheap unless they say otherwise. Redis gets more time
+    than in production, so that a busy machine does not look like a Redis that is down.
     """
     settings = Settings(
         environment="test",
