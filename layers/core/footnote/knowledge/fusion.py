@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from footnote.knowledge.models import Candidate
 from footnote.platform.settings import RetrievalSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A chunk that at least one leg found.
-
-    Attributes:
-        cosine: Cosine similarity with the query; `None` if the dense leg did not run.
-        bm25: BM25 score; `None` if the lexical leg did not run.
-        dense_rank, lexical_rank: 1-based, `None` where the leg did not list it.
-    """
-
-    chunk_id: int
-    cosine: float | None = None
-    bm25: float | None = None
-    dense_rank: int | None = None
-    lexical_rank: int | None = None
-
 
 Fusion = Callable[[Sequence[Candidate]], list[tuple[Candidate, float]]]
 """Candidates with their fused scores, best first."""

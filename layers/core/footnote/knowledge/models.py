@@ -156,11 +156,20 @@ class SearchFilters:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredChunk:
-    """One hit of one retrieval leg. Higher scores are better."""
+class Candidate:
+    """A chunk that at least one retrieval leg found, with the scores of both.
+
+    Attributes:
+        cosine: Cosine similarity with the query; `None` if the dense leg did not run.
+        bm25: BM25 score, 0 without a common word; `None` if the lexical leg did not run.
+        dense_rank, lexical_rank: 1-based, `None` where the leg did not list it.
+    """
 
     chunk_id: int
-    score: float
+    cosine: float | None = None
+    bm25: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,33 @@ from typing import Protocol
 from uuid import UUID
 
 from footnote.knowledge.models import (
+    Candidate,
     ChunkDraft,
     Document,
     DocumentStatus,
     Passage,
-    ScoredChunk,
     SearchFilters,
     Stage,
     TermAnalysis,
 )
 from footnote.models import EmbeddingModel
 from footnote.platform.context import OrganizationContext
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """Words to be searched for; `language` is an ISO 639-1 code or `und`."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class DenseQuery:
+    """A unit vector to be searched for; only vectors of the very same model are compared with it."""
+
+    vector: Sequence[float]
+    model: EmbeddingModel
 
 
 class SearchSnapshot(Protocol):
@@ -34,26 +50,20 @@ class SearchSnapshot(Protocol):
         """Changes with every switch of a document's version."""
         ...
 
-    async def lexical(
-        self, query: str, language: str, filters: SearchFilters, limit: int
-    ) -> list[ScoredChunk]:
-        """The best chunks by BM25, best first."""
-        ...
+    async def candidates(
+        self, lexical: LexicalQuery | None, dense: DenseQuery | None, filters: SearchFilters, limit: int
+    ) -> list[Candidate]:
+        """The best `limit` chunks by BM25 and the nearest `limit` by cosine, each chunk once.
 
-    async def dense(
-        self, vector: Sequence[float], model: EmbeddingModel, filters: SearchFilters, limit: int
-    ) -> list[ScoredChunk]:
-        """The nearest chunks by cosine, best first; only vectors of the very same model are compared."""
-        ...
+        Filters apply before anything is ranked. A chunk that one leg found carries its score of the other
+        leg as well: exact BM25 (0 without a common word) and exact cosine.
 
-    async def bm25(self, query: str, language: str, chunk_ids: Sequence[int]) -> dict[int, float]:
-        """Exact BM25 of given chunks (0 where no term is shared)."""
-        ...
-
-    async def cosine(
-        self, vector: Sequence[float], model: EmbeddingModel, chunk_ids: Sequence[int]
-    ) -> dict[int, float]:
-        """Exact cosine of given chunks."""
+        Args:
+            lexical: The words, or `None` to leave that leg out.
+            dense: The vector, or `None` to leave that leg out.
+            filters: Documents that count.
+            limit: Chunks per leg.
+        """
         ...
 
     async def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:

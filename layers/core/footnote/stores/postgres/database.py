@@ -231,7 +231,12 @@ def _begin_statement(
     organization_id: UUID | None, user_id: UUID | None, snapshot: bool, limits: _Limits
 ) -> str:
     """One round trip. Only UUIDs and integers are written into it, so nothing can be injected."""
-    mode = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else "BEGIN"
+    # A snapshot searches: posting lists are read in the order of their index, never collected and sorted.
+    mode = (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;SET LOCAL enable_bitmapscan=off"
+        if snapshot
+        else "BEGIN"
+    )
     return (
         f"{mode};"
         f"SET LOCAL app.organization_id='{_uuid_literal(organization_id)}';"

@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from footnote.knowledge.models import Passage, ScoredChunk, SearchFilters, TermAnalysis
-from footnote.models.ports import EmbeddingModel
+from footnote.knowledge.models import Candidate, Passage, SearchFilters, TermAnalysis
+from footnote.knowledge.ports import DenseQuery, LexicalQuery
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import TenantLeak
 from footnote.platform.settings import RetrievalSettings
@@ -48,57 +48,67 @@ _QUERY = f"""
 _PART = """q.idf * p.frequency * (%(k1)s + 1)
            / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / q.average_length))"""
 _LOOKED_UP = f"""
-    SELECT sum({_PART})
+    SELECT coalesce(sum({_PART}), 0)
       FROM query q
      CROSS JOIN LATERAL (
          SELECT frequency, length FROM knowledge.postings
-          WHERE organization_id = %(organization_id)s AND chunk_id = candidate.chunk_id
+          WHERE organization_id = %(organization_id)s AND chunk_id = found.chunk_id
             AND term_id = q.term_id OFFSET 0) p"""
 # The head of each term's list gives exact parts of the score; what is missing are the parts of terms whose
 # list was cut off before it came to the candidate.
 _LEXICAL = f"""
-    WITH {_QUERY}, candidate AS MATERIALIZED (
-        SELECT p.chunk_id, sum({_PART}) FILTER (WHERE NOT q.truncated) AS known
+    {_QUERY}, found AS MATERIALIZED (
+        SELECT p.chunk_id, coalesce(sum({_PART}) FILTER (WHERE NOT q.truncated), 0) AS known
           FROM query q
          CROSS JOIN LATERAL (
              SELECT p.chunk_id, p.frequency, p.length FROM knowledge.postings p
               WHERE p.organization_id = %(organization_id)s AND p.term_id = q.term_id {{allowed}}
               ORDER BY p.impact DESC LIMIT %(champions)s) p
          GROUP BY p.chunk_id ORDER BY sum({_PART}) DESC, p.chunk_id LIMIT %(rescored)s
-    )
-    SELECT chunk_id, coalesce(known, 0) + coalesce(({_LOOKED_UP} WHERE q.truncated), 0) AS score
-      FROM candidate ORDER BY score DESC, chunk_id LIMIT %(limit)s
-"""
-_BM25 = f"""
-    WITH {_QUERY}, candidate AS MATERIALIZED (SELECT unnest(%(chunk_ids)s::bigint[]) AS chunk_id)
-    SELECT chunk_id, coalesce(({_LOOKED_UP}), 0) AS score FROM candidate
-"""
+    ), rescored AS (
+        SELECT chunk_id, known + ({_LOOKED_UP} WHERE q.truncated) AS score FROM found
+    ), lexical AS MATERIALIZED (
+        SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS rank FROM rescored
+         ORDER BY score DESC, chunk_id LIMIT %(limit)s
+    )"""
 _ALLOWED = """AND (p.chunk_id IN (
     SELECT c.chunk_id FROM knowledge.documents d
       JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.document_id = d.document_id
        AND c.version = d.active_version
      WHERE d.organization_id = %(organization_id)s {conditions})) IS TRUE"""
+_MODEL = """
+    SELECT m.embedding_model_id FROM knowledge.embedding_models m
+     WHERE m.name = %(model)s AND m.revision = %(revision)s"""
 # Materialised, so that no index on the vectors can ever answer it with less than all of them.
-_DENSE = """
-    WITH scored AS MATERIALIZED (
+_DENSE = f"""
+    compared AS MATERIALIZED (
         SELECT v.chunk_id, v.embedding <=> %(vector)s::halfvec AS distance
           FROM knowledge.chunk_vectors v
-         WHERE v.organization_id = %(organization_id)s
-           AND v.embedding_model_id = (
-               SELECT m.embedding_model_id FROM knowledge.embedding_models m
-                WHERE m.name = %(model)s AND m.revision = %(revision)s)
+         WHERE v.organization_id = %(organization_id)s AND v.embedding_model_id = ({_MODEL})
            AND ((v.document_id, v.version) IN (
                SELECT d.document_id, d.active_version FROM knowledge.documents d
-                WHERE d.organization_id = %(organization_id)s {conditions})) IS TRUE
-    )
-    SELECT chunk_id, 1 - distance AS score FROM scored ORDER BY distance, chunk_id LIMIT %(limit)s
-"""
-_COSINE = """
-    SELECT v.chunk_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS score
-      FROM knowledge.chunk_vectors v JOIN knowledge.embedding_models m USING (embedding_model_id)
-     WHERE v.organization_id = %(organization_id)s AND v.chunk_id = ANY(%(chunk_ids)s)
-       AND m.name = %(model)s AND m.revision = %(revision)s
-"""
+                WHERE d.organization_id = %(organization_id)s {{conditions}})) IS TRUE
+    ), dense AS MATERIALIZED (
+        SELECT chunk_id, 1 - distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS rank
+          FROM (SELECT * FROM compared ORDER BY distance, chunk_id LIMIT %(limit)s) nearest
+    )"""
+_LEXICAL_ONLY = """
+    SELECT chunk_id, NULL::float8 AS cosine, score AS bm25, NULL::bigint AS dense_rank, rank AS lexical_rank
+      FROM lexical"""
+_DENSE_ONLY = """
+    SELECT chunk_id, score AS cosine, NULL::float8 AS bm25, rank AS dense_rank, NULL::bigint AS lexical_rank
+      FROM dense"""
+# Both legs, each completed with the scores of the other.
+_BOTH = f"""
+    SELECT found.chunk_id,
+           coalesce(max(found.cosine), (
+               SELECT 1 - (v.embedding <=> %(vector)s::halfvec) FROM knowledge.chunk_vectors v
+                WHERE v.organization_id = %(organization_id)s AND v.chunk_id = found.chunk_id
+                  AND v.embedding_model_id = ({_MODEL}))) AS cosine,
+           coalesce(max(found.bm25), ({_LOOKED_UP})) AS bm25,
+           max(found.dense_rank) AS dense_rank, max(found.lexical_rank) AS lexical_rank
+      FROM ({_LEXICAL_ONLY} UNION ALL {_DENSE_ONLY}) found
+     GROUP BY found.chunk_id"""
 _PASSAGES = """
     SELECT c.organization_id, c.chunk_id, c.document_id, c.version, c.ordinal, d.title, d.filename, c.text,
            c.char_start, c.char_end, c.heading_path, d.unit_kind, c.unit_from, c.unit_to, c.unit_label,
@@ -172,35 +182,25 @@ class PostgresSearchSnapshot:
         rows = await self._rows(_CORPUS_VERSION, {})
         return int(rows[0]["corpus_version"]) if rows else 0
 
-    async def lexical(
-        self, query: str, language: str, filters: SearchFilters, limit: int
-    ) -> list[ScoredChunk]:
-        """See `SearchSnapshot.lexical`."""
+    async def candidates(
+        self, lexical: LexicalQuery | None, dense: DenseQuery | None, filters: SearchFilters, limit: int
+    ) -> list[Candidate]:
+        """See `SearchSnapshot.candidates`."""
         conditions, values = filter_conditions(filters)
-        allowed = _ALLOWED.format(conditions=conditions) if conditions else ""
-        values |= self._bm25_values(query, language)
-        values |= {"rescored": max(limit, self._settings.rescored), "limit": limit}
-        return _scored(await self._rows(_LEXICAL.format(allowed=allowed), values))
-
-    async def dense(
-        self, vector: Sequence[float], model: EmbeddingModel, filters: SearchFilters, limit: int
-    ) -> list[ScoredChunk]:
-        """See `SearchSnapshot.dense`."""
-        conditions, values = filter_conditions(filters)
-        values |= {**_vector_values(vector, model), "limit": limit}
-        return _scored(await self._rows(_DENSE.format(conditions=conditions), values))
-
-    async def bm25(self, query: str, language: str, chunk_ids: Sequence[int]) -> dict[int, float]:
-        """See `SearchSnapshot.bm25`."""
-        values = self._bm25_values(query, language) | {"chunk_ids": list(chunk_ids)}
-        return {hit.chunk_id: hit.score for hit in _scored(await self._rows(_BM25, values))}
-
-    async def cosine(
-        self, vector: Sequence[float], model: EmbeddingModel, chunk_ids: Sequence[int]
-    ) -> dict[int, float]:
-        """See `SearchSnapshot.cosine`."""
-        values = _vector_values(vector, model) | {"chunk_ids": list(chunk_ids)}
-        return {hit.chunk_id: hit.score for hit in _scored(await self._rows(_COSINE, values))}
+        parts: list[str] = []
+        if lexical is not None:
+            parts.append(
+                _LEXICAL.format(allowed=_ALLOWED.format(conditions=conditions) if conditions else "")
+            )
+            values |= self._lexical_values(lexical, limit)
+        if dense is not None:
+            parts.append(_DENSE.format(conditions=conditions))
+            values |= _dense_values(dense)
+        if not parts:
+            return []
+        result = _BOTH if lexical and dense else _LEXICAL_ONLY if lexical else _DENSE_ONLY
+        rows = await self._rows(f"WITH {', '.join(parts)} {result}", {**values, "limit": limit})
+        return [Candidate(**row) for row in rows]
 
     async def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         """See `SearchSnapshot.passages`."""
@@ -213,12 +213,14 @@ class PostgresSearchSnapshot:
         await self._cursor.execute(statement, {**values, "organization_id": self._organization_id})
         return await self._cursor.fetchall()
 
-    def _bm25_values(self, query: str, language: str) -> dict[str, Any]:
+    def _lexical_values(self, query: LexicalQuery, limit: int) -> dict[str, Any]:
+        settings = self._settings
         return {
-            **analysis(query, language),
-            "k1": self._settings.bm25_k1,
-            "b": self._settings.bm25_b,
-            "champions": self._settings.champions_per_term,
+            **analysis(query.text, query.language),
+            "k1": settings.bm25_k1,
+            "b": settings.bm25_b,
+            "champions": settings.champions_per_term,
+            "rescored": max(limit, settings.rescored),
         }
 
 
@@ -238,12 +240,12 @@ def filter_conditions(filters: SearchFilters) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _vector_values(vector: Sequence[float], model: EmbeddingModel) -> dict[str, Any]:
-    return {"vector": vector_literal(vector), "model": model.name, "revision": model.revision}
-
-
-def _scored(rows: list[dict[str, Any]]) -> list[ScoredChunk]:
-    return [ScoredChunk(row["chunk_id"], float(row["score"])) for row in rows]
+def _dense_values(query: DenseQuery) -> dict[str, Any]:
+    return {
+        "vector": vector_literal(query.vector),
+        "model": query.model.name,
+        "revision": query.model.revision,
+    }
 
 
 def _passage(row: dict[str, Any]) -> Passage:
