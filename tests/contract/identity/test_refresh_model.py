@@ -101,8 +101,8 @@ def test_families_behave_as_the_model_says(module_database, redis_server, secret
         run_state_machine_as_test(
             machine(container, module_database.superuser_dsn, loop),
             settings=settings(
-                max_examples=60,
-                stateful_step_count=30,
+                max_examples=40,
+                stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
