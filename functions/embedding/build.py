@@ -7,12 +7,15 @@ vectors and only then moved there. A directory that already holds this very mode
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from onnx import ModelProto, NodeProto, helper
@@ -44,14 +47,20 @@ def build(output: Path, precision: Precision = "int8", source: ModelSource | Non
         FileNotFoundError: The weights are not installed.
     """
     source = source or installed_source()
-    _refuse_foreign(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
-        fresh = Path(scratch) / "fresh"
-        manifest = _write(fresh, source, precision)
-        verify(fresh, precision)
-        _replace(output, fresh, Path(scratch) / "former")
-    return manifest
+    with _alone(output.parent):
+        return _build(output, precision, source)
+
+
+def ensure(output: Path, precision: Precision = "int8") -> tuple[ModelManifest, bool]:
+    """The installed model in `output`, built if it is not there; and whether it was built now.
+
+    Several processes may ask at once; one builds and the others wait. Errors are those of `build`.
+    """
+    source = installed_source()
+    with _alone(output.parent):
+        if is_current(output, precision, source):
+            return read_manifest(output), False
+        return _build(output, precision, source), True
 
 
 def is_current(output: Path, precision: Precision, source: ModelSource) -> bool:
@@ -97,17 +106,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        source = installed_source()
-        if not options.force and is_current(options.output, options.precision, source):
-            print(f"{options.output} already holds {source.name} ({options.precision})")
-            return 0
-        manifest = build(options.output, options.precision, source)
+        if options.force:
+            manifest, is_new = build(options.output, options.precision), True
+        else:
+            manifest, is_new = ensure(options.output, options.precision)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if not is_new:
+        print(f"{options.output} already holds {manifest.model} ({manifest.precision})")
+        return 0
     took = time.monotonic() - started
     print(f"built {manifest.model} ({manifest.precision}) in {took:.1f} s: revision {manifest.revision[:12]}")
     return 0
+
+
+@contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """Only one build at a time beneath a directory; a killed one frees it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _build(output: Path, precision: Precision, source: ModelSource) -> ModelManifest:
+    """Builds under the lock."""
+    _refuse_foreign(output)
+    prefix = f".{output.name}.building-"
+    for neighbour in output.parent.iterdir():
+        if neighbour.name.startswith(prefix):  # a build that was killed
+            shutil.rmtree(neighbour)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=output.parent) as scratch:
+        fresh = Path(scratch) / "fresh"
+        manifest = _write(fresh, source, precision)
+        verify(fresh, precision)
+        _replace(output, fresh, Path(scratch) / "former")
+    return manifest
 
 
 def _write(directory: Path, source: ModelSource, precision: Precision) -> ModelManifest:

@@ -9,8 +9,7 @@ from functools import lru_cache
 from footnote.models import EmbeddingModel
 from functions.embedding.backends import Kind
 from functions.embedding.backends.onnx import OnnxBackend
-from functions.embedding.build import build, is_current
-from functions.embedding.model.source import installed_source
+from functions.embedding.build import ensure
 from local.paths import cache_directory
 
 
@@ -18,8 +17,7 @@ from local.paths import cache_directory
 def load_model() -> OnnxBackend:
     """The int8 model, built into the cache the first time."""
     directory = cache_directory() / "models" / "tests"
-    if not is_current(directory, "int8", installed_source()):
-        build(directory)
+    ensure(directory)
     return OnnxBackend(directory, concurrency=1)
 
 

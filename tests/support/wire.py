@@ -1,4 +1,4 @@
-"""A TCP server that speaks HTTP byte by byte as a test tells it, to send what no well-behaved server would."""
+"""A TCP server that speaks HTTP byte by byte as a test tells it, also what no good server would say."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from functions.embedding.build import build, is_current
-from functions.embedding.model.source import installed_source
+from functions.embedding.build import ensure
 from local.paths import cache_directory
 from tests.support.container import running_container
 
@@ -12,8 +11,7 @@ from tests.support.container import running_container
 def model_directory():
     """The int8 model, built into the cache the first time."""
     directory = cache_directory() / "models" / "tests"
-    if not is_current(directory, "int8", installed_source()):
-        build(directory)
+    ensure(directory)
     return directory
 
 

@@ -83,9 +83,13 @@ async def failure_of(*scripts, **settings):
     async with serving(*scripts) as wire:
         model = generator(wire.url, **settings)
         deltas = []
-        with pytest.raises(ModelUnavailable) as failure:
+
+        async def read():
             async for delta in model.stream(request()):
                 deltas.append(delta)
+
+        with pytest.raises(ModelUnavailable) as failure:
+            await read()
         await model.close()
         assert "1887" not in failure.value.message
         return wire, deltas
