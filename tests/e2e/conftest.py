@@ -33,10 +33,12 @@ class RunningStack:
     def footnote(self, *arguments: str, check: bool = True, timeout: float = START_S):
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         environment["FOOTNOTE_DATA_DIR"] = str(self.data_dir)
-        return subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "local.cli", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=check, timeout=timeout,
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=timeout,
         )  # fmt: skip
+        assert not check or result.returncode == 0, result.stdout + result.stderr
+        return result
 
     def up(self, *options: str) -> None:
         self.footnote("up", "--detach", "--data-dir", str(self.data_dir), "--port", str(self.port), *options)
