@@ -14,6 +14,7 @@ from footnote.knowledge.tokens import count_tokens, token_starts
 _CLAUSE = re.compile(r"[;:,.!?)\]}»”]\s|\s(?=[–—|(\[{«“-])|[、，；：）」』]")
 _LINE = re.compile(r"[^\n]+")
 _TERMINAL = re.compile(r"[.!?:;…。！？؟۔।][\"'”’»)\]]*$")
+_FLOWING = frozenset({"paragraph", "list_item"})
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -134,13 +135,13 @@ class Atoms:
             return False
         before = self.items[-1]
         left, right = document.blocks[before.last], document.blocks[atom.first]
-        if left.unit == right.unit or left.kind != "paragraph" or right.kind != "paragraph":
+        if left.unit == right.unit or left.kind not in _FLOWING or right.kind != "paragraph":
             return False
         ending = self._text[before.start : before.end]
         if _TERMINAL.search(ending[-8:]) or not _LETTER.search(ending):
             return False
         letter = _LETTER.search(self._text, atom.start, min(atom.start + 3, atom.end))
-        starts_small = bool(letter) and letter is not None and not letter[0].isupper()
+        starts_small = letter is not None and not letter[0].isupper()
         fits = (
             before.tokens + atom.tokens <= self._max_tokens
             and atom.end - before.start <= self._max_characters

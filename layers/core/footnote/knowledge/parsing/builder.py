@@ -75,6 +75,10 @@ class DocumentBuilder:
         if not keep_headings:
             self.reset_headings()
 
+    def no_unit(self) -> None:
+        """What follows lies on no page, slide or sheet (attachments)."""
+        self._unit, self._unit_label = None, None
+
     def reset_headings(self, base: tuple[str, ...] = ()) -> None:
         """Forgets the headings so far; those that follow stand under `base`."""
         self._base = base

@@ -19,6 +19,7 @@ from footnote.knowledge.parsing.source import Source
 _MAIN = "main, [role=main], article, #mw-content-text, #main-content, #content, #main"
 _MAIN_SHARE = 0.4  # of the page's text that an element must hold to be its main content
 _MAIN_LEAST = 200
+_INNER_SHARE = 0.85  # of the outermost candidate's text that an inner one must keep to be preferred
 _CONDITIONAL = re.compile(r"<!\[(?:if|endif)[^>]{0,200}\]>", re.IGNORECASE)
 
 
@@ -78,15 +79,15 @@ def _title(tree: Any) -> str:
 def _main(tree: Any, root: Any) -> Any | None:
     """The element that holds the page's content, if one is marked and holds enough of the text."""
     total = _visible_length(root)
-    best, best_length = None, 0
-    for node in tree.css(_MAIN):
-        if is_hidden(node.attributes):
-            continue
-        length = _visible_length(node)
-        if length > best_length:
-            best, best_length = node, length
-    enough = best_length >= _MAIN_LEAST and best_length >= total * _MAIN_SHARE
-    return best if enough else None
+    candidates = [
+        (_visible_length(node), depth, node)
+        for depth, node in enumerate(tree.css(_MAIN))  # in document order: inner ones come after outer ones
+        if not is_hidden(node.attributes)
+    ]
+    longest = max((length for length, _, _ in candidates), default=0)
+    if longest < _MAIN_LEAST or longest < total * _MAIN_SHARE:
+        return None
+    return max((c for c in candidates if c[0] >= longest * _INNER_SHARE), key=lambda c: c[1])[2]
 
 
 def _visible_length(node: Any) -> int:

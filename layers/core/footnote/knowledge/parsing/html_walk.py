@@ -13,6 +13,7 @@ from footnote.knowledge.parsing.normalisation import one_line
 _SHORT_BASE = re.compile(r"(?:^|[\s(=+*/\-−])[A-Za-z0-9)]{1,3}$")
 _EXPONENT = re.compile(r"^[+\-−]?\d{1,3}$")
 _ALT_WORDS = 2
+_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp")
 _MENU_LINKS = 4
 _MENU_LINK_LENGTH = 25
 
@@ -37,6 +38,7 @@ class HtmlWalker:
         self._in_main = in_main
         self._inline: list[str] = []
         self._items = 0
+        self._last = ""
 
     def walk(self, root: Any) -> None:
         """Adds everything under `root`."""
@@ -150,13 +152,16 @@ class HtmlWalker:
 
     def _image(self, attributes: dict[str, str | None]) -> None:
         alternative = one_line(attributes.get("alt") or "")
-        if len(alternative.split()) >= _ALT_WORDS:
+        if len(alternative.split()) >= _ALT_WORDS and not alternative.lower().endswith(_IMAGE_ENDINGS):
             self._inline.append(f" {alternative} ")
 
     def _flush(self) -> None:
         if self._inline:
-            text = "".join(self._inline)
+            text = one_line("".join(self._inline))
             self._inline = []
+            if text == self._last:
+                return  # a picture's description, said again below it
+            self._last = text or self._last
             self._add(text, "list_item" if self._items else "paragraph", "flow")
 
     def _add(self, text: str, kind: Any, layout: Any) -> None:

@@ -35,9 +35,8 @@ def add_table(builder: DocumentBuilder, rows: Iterable[Row], *, header: bool | N
         for row in table:
             builder.add(next(filter(_filled, row)))
         return
-    caption, table = _split_caption(table)
-    if caption:
-        builder.add(caption, "caption")
+    while len(table) > 1 and sum(map(_filled, table[0])) == 1 and _filled(table[0][0]):
+        builder.add(table.pop(0)[0], "caption")  # one cell over the whole width
     add_rows(builder, table, looks_like_header(table) if header is None else header and len(table) > 1)
 
 
@@ -55,13 +54,20 @@ def render_row(names: Sequence[str], row: Row) -> str:
     A lone value in a row is a note or the name of a group of rows: it stands without a name.
     """
     if not names or sum(map(_filled, row)) == 1:
-        return _PLAIN_SEPARATOR.join(filter(_filled, row))
+        return _unnamed([cell for cell in row if _filled(cell)])
     parts = []
     for index, cell in enumerate(row):
         if _filled(cell):
             name = names[index] if index < len(names) else ""
             parts.append(f"{name}: {cell}" if name and name != cell else cell)
     return _SEPARATOR.join(parts)
+
+
+def _unnamed(cells: list[str]) -> str:
+    """Values between bars; of two, the first names the second (fact boxes, forms)."""
+    if len(cells) == 2 and len(cells[0]) <= _MAX_HEADER_CELL and not is_value(cells[0]):
+        return f"{cells[0].rstrip(' :')}: {cells[1]}"
+    return _PLAIN_SEPARATOR.join(cells)
 
 
 def looks_like_header(table: Sequence[Row]) -> bool:
@@ -128,12 +134,3 @@ def is_period(cell: str) -> bool:
 def _filled(cell: str) -> bool:
     return bool(cell) and cell != SPAN
 
-
-def _split_caption(table: list[list[str]]) -> tuple[str, list[list[str]]]:
-    """A first row with one filled cell over wider rows is the table's title."""
-    if len(table) < 3:
-        return "", table
-    widths = [sum(map(_filled, row)) for row in table]
-    if widths[0] == 1 and min(widths[1:]) > 1 and _filled(table[0][0]):
-        return table[0][0], table[1:]
-    return "", table
