@@ -16,6 +16,7 @@ class EmbeddingServerSettings(BaseSettings):
     Attributes:
         model_directory: A directory made by `functions.embedding.build`, or for `sentence_transformers` a
             model in the Hugging Face layout. SageMaker unpacks model artifacts here.
+        model_name: Hub name of the model, for `sentence_transformers`; a built model knows its own.
         backend: `onnx` on CPUs, `sentence_transformers` on GPUs.
         workers: Runs at the same time; as many as there are cores when not set.
         passage_niceness: How far passages step back for queries and other processes (0: not, 19: wholly).
@@ -30,6 +31,7 @@ class EmbeddingServerSettings(BaseSettings):
     )
 
     model_directory: Path = Path("/opt/ml/model")
+    model_name: str = "sentence-transformers/all-MiniLM-L6-v2"
     backend: Literal["onnx", "sentence_transformers"] = "onnx"
     workers: int | None = Field(default=None, ge=1)
     passage_niceness: int = Field(default=5, ge=0, le=19)

@@ -24,19 +24,18 @@ class SentenceTransformersBackend:
     once. Vectors of one text in different batches agree to rounding, not to the last bit.
 
     Args:
-        settings: The model's directory.
+        settings: The model's directory and name.
     """
 
     concurrency = 1
 
     def __init__(self, settings: EmbeddingServerSettings) -> None:
-        directory = settings.model_directory
         on_gpu = torch.cuda.is_available()
-        self._model = SentenceTransformer(str(directory), device="cuda" if on_gpu else "cpu")
+        self._model = SentenceTransformer(str(settings.model_directory), device="cuda" if on_gpu else "cpu")
         if on_gpu:
             self._model.half()
         self.batch_size = GPU_BATCH if on_gpu else CPU_BATCH
-        self.description = _describe(self._model, directory, "fp16" if on_gpu else "fp32")
+        self.description = _describe(self._model, settings, "fp16" if on_gpu else "fp32")
         self._one_at_a_time = threading.Lock()
         self.embed(["A first run compiles and allocates."], "query")
 
@@ -59,12 +58,11 @@ class SentenceTransformersBackend:
         return [len(ids) for ids in encoded["input_ids"]]
 
 
-def _describe(model: Any, directory: Path, precision: str) -> Description:
-    name = str(model.model_card_data.base_model or directory.name)
+def _describe(model: Any, settings: EmbeddingServerSettings, precision: str) -> Description:
     return Description(
-        model=name,
-        revision=_revision(directory, precision),
-        dimension=int(model.get_sentence_embedding_dimension()),
+        model=settings.model_name,
+        revision=_revision(settings.model_directory, precision),
+        dimension=int(model.get_embedding_dimension()),
         window=int(model.max_seq_length),
         precision=precision,
     )
