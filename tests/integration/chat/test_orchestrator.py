@@ -7,7 +7,7 @@ import pytest
 
 from footnote.chat import ChatQuestion, Citation, Done, Restart, Retrieval, Token, Usage
 from footnote.chat.generators import NO_MODEL
-from footnote.models import GenerationDelta
+from footnote.models import FallbackGenerator, GenerationDelta
 from footnote.models import Usage as ModelUsage
 from footnote.platform.errors import InvalidRequest, ModelUnavailable, NotFound, ServiceUnavailable
 from footnote.platform.ids import new_id
@@ -112,21 +112,14 @@ async def test_a_models_citations_are_corrected_before_they_are_shown(make_chat,
     assert Usage(200, 30) in events
 
 
+def falling_back(*deltas):
+    """A model with the extractive answerer behind it, as production composes them."""
+    return lambda extractive: FallbackGenerator((ScriptedGenerator(*deltas), extractive))
+
+
 async def test_a_model_that_fails_midway_is_replaced_and_the_client_told(make_chat, knowing):
-    def restarting(extractive):
-        class Chain:
-            name = "chain"
-
-            async def stream(self, request):
-                yield GenerationDelta("The lighthouse was built in 1234 ")
-                first = True
-                async for delta in extractive.stream(request):
-                    yield GenerationDelta(**{**_fields(delta), "restart": first})
-                    first = False
-
-        return Chain()
-
-    events = await events_of(make_chat(restarting), knowing)
+    chat = make_chat(falling_back("The lighthouse was built in 1234 ", ModelUnavailable("down")))
+    events = await events_of(chat, knowing)
     names = [type(event) for event in events]
     restarted = names.index(Restart)
     assert Token in names[:restarted]
@@ -135,12 +128,17 @@ async def test_a_model_that_fails_midway_is_replaced_and_the_client_told(make_ch
     assert done.text == shown
     assert "1234" not in done.text
     assert "1912" in done.text
-    assert done.metadata.degraded == "the generation model failed; another one answered"
+    assert done.metadata.degraded == "The generation model failed; another one answered."
     assert done.metadata.model_used == "extractive"
 
 
-def _fields(delta):
-    return {name: getattr(delta, name) for name in GenerationDelta.__dataclass_fields__}
+async def test_a_model_that_fails_at_once_is_replaced_silently_but_not_secretly(make_chat, knowing):
+    events = await events_of(make_chat(falling_back(ModelUnavailable("down"))), knowing)
+    assert Restart not in [type(event) for event in events]
+    done = events[-1].answer
+    assert "1912" in done.text
+    assert done.metadata.model_used == "extractive"
+    assert done.metadata.degraded == "The generation model failed; another one answered."
 
 
 async def test_when_every_generator_fails_nothing_is_stored(make_chat, knowing, conversations):

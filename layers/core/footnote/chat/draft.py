@@ -14,7 +14,7 @@ from footnote.chat.sources import build_source
 from footnote.models import Embedder, EvidenceSpan, GenerationDelta, Usage
 
 _UNPROMPTED = frozenset({"extractive", "none"})
-_FELL_BACK = "the generation model failed; another one answered"
+_FELL_BACK = "The generation model failed; another one answered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class AnswerBasis:
     """What an answer rests on, fixed before it is written.
 
     Attributes:
+        model: Who is asked to write first.
         strategy: What search ran, or `none`.
         degraded: What search left out against the plan and why, or `None`.
     """
@@ -29,6 +30,7 @@ class AnswerBasis:
     session_id: UUID
     message_id: UUID
     passages: Sequence[PackedPassage]
+    model: str
     strategy: str
     degraded: str | None
     prompt_version: str
@@ -46,9 +48,8 @@ class AnswerDraft:
         self.basis = basis
         self.usage = Usage()
         self._embedder = embedder
-        self._model = ""
+        self._model = basis.model
         self._finish_reason = "stop"
-        self._fell_back = False
         self._begin()
 
     def _begin(self) -> None:
@@ -63,7 +64,6 @@ class AnswerDraft:
         """The events of one delta."""
         if delta.restart:
             shown = bool(self.text)
-            self._fell_back = True
             self._begin()
             if shown:
                 yield Restart(_FELL_BACK)
@@ -97,8 +97,7 @@ class AnswerDraft:
             confidence=round(self._confidence_of_answer(), 4),
             abstained=self._abstained,
             strategy=basis.strategy,
-            degraded="; ".join(filter(None, (basis.degraded, _FELL_BACK if self._fell_back else None)))
-            or None,
+            degraded=self._degraded(),
             prompt_version=None if self._model in _UNPROMPTED else basis.prompt_version,
             passages_considered=len(basis.passages),
             citations_removed=self._checker.removed,
@@ -128,6 +127,11 @@ class AnswerDraft:
 
     def _source(self, number: int) -> Source:
         return build_source(number, self.basis.passages[number - 1].retrieved, self._evidence[number])
+
+    def _degraded(self) -> str | None:
+        """What went otherwise than planned, in words for a person."""
+        fell_back = _FELL_BACK if self._model != self.basis.model else None
+        return " ".join(filter(None, (self.basis.degraded, fell_back))) or None
 
     def _confidence_of_answer(self) -> float:
         """The generator's own figure; without one the share of its citations that hold."""

@@ -23,7 +23,7 @@ from footnote.chat.models import MESSAGE_CHARACTERS, Answer, ChatQuestion, Messa
 from footnote.chat.ports import ConversationStore, PassageRetriever
 from footnote.knowledge import Retrieval as SearchResult
 from footnote.knowledge import contextual_query
-from footnote.models import Embedder, GenerationDelta, GenerationRequest, Turn
+from footnote.models import Embedder, GenerationDelta, GenerationRequest, Generator, Turn
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest
@@ -104,10 +104,21 @@ class ChatOrchestrator:
         _validate(question)
         asked = await self._asked(context, question)
         found = await self._search(asked)
-        draft = self._draft(asked, found)
-        yield _retrieval_event(draft.basis, found)
+        packed = pack(found.passages, self._settings.context_tokens)
+        generator = self._generators.choose(enable_rag=question.enable_rag, has_passages=bool(packed))
+        basis = AnswerBasis(
+            session_id=asked.session_id,
+            message_id=new_id(),
+            passages=packed,
+            model=generator.name,
+            strategy=found.strategy,
+            degraded=found.degraded,
+            prompt_version=self._prompt_version,
+        )
+        draft = AnswerDraft(basis, self._embedder)
+        yield _retrieval_event(basis, found)
         try:
-            async with aclosing(self._write(asked, draft)) as written:
+            async with aclosing(self._write(asked, generator, draft)) as written:
                 async for event in written:
                     yield event
         except (asyncio.CancelledError, GeneratorExit):
@@ -142,22 +153,10 @@ class ChatOrchestrator:
             vector=vector,
         )
 
-    def _draft(self, asked: _Asked, found: SearchResult) -> AnswerDraft:
-        basis = AnswerBasis(
-            session_id=asked.session_id,
-            message_id=new_id(),
-            passages=pack(found.passages, self._settings.context_tokens),
-            strategy=found.strategy,
-            degraded=found.degraded,
-            prompt_version=self._prompt_version,
-        )
-        return AnswerDraft(basis, self._embedder)
-
-    async def _write(self, asked: _Asked, draft: AnswerDraft) -> AsyncGenerator[Event, None]:
+    async def _write(
+        self, asked: _Asked, generator: Generator, draft: AnswerDraft
+    ) -> AsyncGenerator[Event, None]:
         question = asked.question
-        generator = self._generators.choose(
-            enable_rag=question.enable_rag, has_passages=bool(draft.basis.passages)
-        )
         request = GenerationRequest(
             context=asked.context,
             question=question.message,
