@@ -90,10 +90,14 @@ class Cloud:
         await asyncio.gather(*(schedule.stop() for schedule in self._schedules))
         await asyncio.gather(*(delivery.drain(timeout_s) for delivery in self._deliveries))
 
-    async def stop(self) -> None:
-        """Stops serving; all that was accepted is on disk."""
+    async def stop_delivering(self) -> None:
+        """Delivers no more, at once; call it before the functions end, which is no failure of theirs."""
         await asyncio.gather(*(schedule.stop() for schedule in self._schedules))
         await asyncio.gather(*(delivery.stop() for delivery in self._deliveries))
+
+    async def stop(self) -> None:
+        """Stops serving; all that was accepted is on disk."""
+        await self.stop_delivering()
         await asyncio.gather(*(server.stop() for server in self._servers))
         self._moto_client.close()
         self._models_client.close()

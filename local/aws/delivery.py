@@ -133,7 +133,7 @@ class Delivery:
                         "message %s of %s is a dead letter now", message.message_id, self._source.name
                     )
         except RuntimeStopped:
-            await self._queues.release(self._source.name, [message.receipt for message in messages], 0.0)
+            return  # the next start makes the messages visible again and does not count this delivery
         except Exception:
             logger.exception("a batch of %s could not be settled; it comes back", self._source.name)
         finally:

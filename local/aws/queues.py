@@ -158,17 +158,6 @@ class QueueStore:
             )
         )
 
-    async def release(self, queue: str, receipts: Sequence[str], delay_s: float) -> None:
-        """Makes delivered messages visible again after `delay_s`."""
-        visible = time.time() + delay_s
-        await self._journal.write(
-            lambda connection: connection.executemany(
-                "UPDATE messages SET visible = ?, receipt = NULL WHERE queue = ? AND receipt = ?",
-                [(visible, queue, receipt) for receipt in receipts],
-            )
-        )
-        self.wake(queue)
-
     async def hide(self, queue: str, receipt: str, delay_s: float) -> None:
         """Changes how long a delivered message stays hidden; the delivery goes on."""
         visible = time.time() + delay_s

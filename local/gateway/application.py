@@ -175,6 +175,8 @@ async def _relay(stream: ResponseStream, answer: _Answer) -> None:
         if answer.started:
             return
         raise BadGateway from error
+    finally:
+        stream.discard()
     if not answer.started:
         raise BadGateway
     await answer.end()

@@ -68,7 +68,7 @@ class Gateway:
             log=self._log,
             pages=Documentation(self._config.repository, self._config.api_url),
         )
-        self._server = HttpServer(application, self._config.ports.api)
+        self._server = HttpServer(application, self._config.ports.api, graceful_s=_DRAIN_S)
         await self._server.start()
         self._cloud.deliver()
         self._runtime.prewarm(each.name for each in self._manifests if each.kind in ("authorizer", "stream"))
@@ -82,6 +82,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Ends all environments and closes every port."""
+        await self._cloud.stop_delivering()
         await self._runtime.stop()
         await self._cloud.stop()
         if self._server is not None:

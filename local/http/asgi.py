@@ -81,9 +81,15 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves one application on one loopback port until it is stopped."""
+    """Serves one application on one loopback port until it is stopped.
 
-    def __init__(self, application: Application, port: int) -> None:
+    Args:
+        application: The ASGI application.
+        port: Where it is served.
+        graceful_s: How long requests under way may take when it is stopped.
+    """
+
+    def __init__(self, application: Application, port: int, *, graceful_s: float = 1.0) -> None:
         # An application answers or logs each failure itself; uvicorn reports a cut stream as a defect.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
@@ -96,7 +102,7 @@ class HttpServer:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=int(graceful_s),
         )
         self._server = _Server(config)
         self._port = port

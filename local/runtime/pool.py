@@ -157,8 +157,7 @@ class FunctionPool:
                 if self._closed or not (keep or self._waiting):
                     return
                 await self._capacity.take()
-                environment = self._create(self._ready, self._gone)
-                self._live.add(environment)
+                environment = self._new()
                 await environment.start()
         except InitializationFailed as failed:
             self._refuse(failed)
@@ -171,6 +170,18 @@ class FunctionPool:
             self._ready(environment)
         finally:
             self._starting -= 1
+            if not self._live:
+                self._grow()  # nobody else will start one for those who still wait
+
+    def _new(self) -> Environment:
+        """An environment in the place that was taken for it."""
+        try:
+            environment = self._create(self._ready, self._gone)
+        except BaseException:
+            self._capacity.give_back()
+            raise
+        self._live.add(environment)
+        return environment
 
     def _refuse(self, failed: InitializationFailed) -> None:
         while self._waiting:

@@ -6,9 +6,17 @@ import time
 
 import pytest
 
+from local.gateway import Gateway
 from local.stack import BUCKET
 from tests.integration.local.test_edge_objects import call, client
-from tests.support.stack import GATEWAY_FUNCTIONS, fixture_manifests, running_gateway, stack_config
+from tests.support.stack import (
+    GATEWAY_FUNCTIONS,
+    RunningStack,
+    RuntimeLayers,
+    fixture_manifests,
+    running_gateway,
+    stack_config,
+)
 
 
 @pytest.fixture
@@ -188,3 +196,17 @@ async def test_a_schedule_that_was_due_while_the_stack_was_down_runs_soon(stack,
     assert event.keys() == events("scheduled").keys()
     assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/footnote-tick"]
     assert schedule.next_run() > time.time() + 50
+
+
+async def test_a_stop_amid_a_batch_is_no_failure_of_the_function(data_root, open_directory, moto, seen):
+    config = stack_config(data_root, moto_port=moto.port)
+    manifests = [each for each in fixture_manifests().values() if each.name in GATEWAY_FUNCTIONS]
+    gateway = Gateway(config, manifests, RuntimeLayers())
+    await gateway.start()
+    await put(RunningStack(config, gateway), "slow")
+    await seen(1)
+    await gateway.stop()
+    async with running_gateway(config, manifests):
+        lines = await seen(2)
+    assert lines[0]["record"]["messageId"] == lines[1]["record"]["messageId"]
+    assert lines[1]["record"]["attributes"]["ApproximateReceiveCount"] == "1"
