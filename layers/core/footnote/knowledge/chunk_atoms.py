@@ -1,4 +1,4 @@
-"""The smallest pieces that chunks are made of: sentences, table rows, lines of code, and parts of long ones."""
+"""The smallest pieces of chunks: sentences, table rows, lines of code, and parts of long ones."""
 
 from __future__ import annotations
 

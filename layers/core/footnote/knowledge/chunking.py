@@ -1,10 +1,10 @@
 """Cuts a parsed document into passages that fit the embedding model's window, whole sentences first.
 
-The text is first taken apart into atoms (sentences, table rows, lines of code; parts of them only where one is
-larger than the window). A chunk is a run of neighbouring atoms. Where the cuts lie is a shortest path over the
-atoms: the cost of a chunk grows with its distance from the target size, with headings inside of it and with a
-cut in the middle of a paragraph. Pages, slides and sheets are never mixed, but for the sentence that runs over
-a page break.
+The text is first taken apart into atoms (sentences, table rows, lines of code; parts of them only where
+one is larger than the window). A chunk is a run of neighbouring atoms. Where the cuts lie is a shortest
+path over the atoms: the cost of a chunk grows with its distance from the target size, with headings inside
+of it and with a cut in the middle of a paragraph. Pages, slides and sheets are never mixed, but for the
+sentence that runs over a page break.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def chunk(document: ParsedDocument, settings: IngestionSettings) -> list[ChunkDr
 
 
 def _segments(atoms: Sequence[Atom], document: ParsedDocument) -> Iterator[list[Atom]]:
-    """Runs of atoms of one page, slide or sheet; an atom that was glued over a page break belongs to the first."""
+    """Runs of atoms of one page, slide or sheet; one glued over a page break belongs to the first."""
     segment: list[Atom] = []
     for atom in atoms:
         if segment and document.blocks[segment[-1].first].unit != document.blocks[atom.first].unit:
@@ -76,7 +76,7 @@ def _cut(
 def _cheapest(
     segment: list[Atom], blocks: Sequence[Block], atoms: Atoms, settings: IngestionSettings
 ) -> Iterator[list[Atom]]:
-    """Shortest path over the cuts of a segment (Knuth and Plass's idea for line breaks, here for passages)."""
+    """Shortest path over the cuts of a segment (as Knuth and Plass break lines)."""
     size = len(segment)
     border = [0.0] * (size + 1)
     inside = [0.0] * size

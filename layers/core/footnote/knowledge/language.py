@@ -6,7 +6,7 @@ Deterministic and small: no model, no data files. Where the evidence is thin the
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 UNDETERMINED = "und"
 _SAMPLE = 20_000
@@ -26,61 +26,64 @@ _URDU = re.compile("[\u0679\u0688\u0691\u06ba\u06d2\u06be]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _RUSSIAN = re.compile("[ыэъёЫЭЪЁ]")
 _SERBIAN = re.compile("[јљњћђџЈЉЊЋЂЏ]")
-_BULGARIAN_WORDS = frozenset("и на в от за да се не че с по са като е който при една това".split())
-_RUSSIAN_WORDS = frozenset(
-    "и в не на что с он как это по но из для от мы вы они была было быть его её или".split()
-)
+_BULGARIAN_WORDS = frozenset({"и", "на", "от", "за", "да", "се", "че", "са", "като", "е", "който", "при"})
+_RUSSIAN_WORDS = frozenset({"и", "в", "не", "что", "с", "он", "как", "это", "из", "для", "от", "мы", "вы"})
 
 _STOP_WORDS: dict[str, str] = {
-    "en": "the of and to in is that for it with as was on are be by this at from or an have not which you what how "
-    "when who where why does do did can has were will their they would about there been more than its if these "
-    "i we my our your should could may must into over after before between while whose many much he she his her",
-    "de": "der die das und ist in den von zu mit nicht ein eine sich des auf für im dem auch als wie aus bei werden "
-    "wird sind oder einer nach an ich wir sie es dass kann hat über zum zur was wer wo wann warum welche durch nur "
-    "noch einem einen war haben vor mehr wenn diese dieser kein keine unter bis ihr sein",
-    "fr": "le la les de des du et est un une en que qui dans pour sur pas au aux par ce il elle sont avec ne plus se "
-    "cette ou son sa ses nous vous je où quel quelle comment quand pourquoi être avoir été mais leur ces comme dont "
-    "c'est d'une d'un l'on qu'il n'est ont aussi sans entre fait",
-    "es": "el la los las de del y es un una en que por para con no se su al lo como más pero sus le ha o este esta "
-    "son sobre entre cuando qué quién cómo dónde cuál por qué fue ser también muy sin desde hasta hay todo nos ya "
-    "porque está esto ese eso tiene han sido",
-    "it": "il lo la i gli le di del della dei delle e è un una in che per con non si da al alla sono come più ma anche "
-    "nel nella su questo questa o se ha quando cosa chi dove perché quale quali essere stato stata dal dalla degli "
-    "sul sulla loro ai tra fra hanno era",
-    "pt": "o os a as de do da dos das e é um uma em que para com não se por mais no na nos nas ao como mas foi ou são "
-    "seu sua ele ela isso este esta quando quem onde qual quais porque também pelo pela à às até já muito ser está "
-    "tem sobre entre você",
-    "nl": "de het een en van in is dat op te zijn voor met niet aan er die om ook als maar dan bij nog uit door over "
-    "naar heeft hebben ik je we ze hij wat wie waar wanneer waarom hoe welke worden wordt deze dit kan tot was of "
-    "geen meer moet werd",
-    "sv": "och att det i en som är på för av med den till inte om ett har de jag vi från var han hon men sig så kan "
-    "när vad vem vilken varför hur eller också efter ska skulle detta denna under vid mycket bara än nu finns alla "
-    "mellan blir blev",
-    "da": "og at det i en som er på for af med den til ikke om et har de jeg vi fra var han hun men sig så kan når "
-    "hvad hvem hvorfor hvordan hvilken eller også efter skal ville dette denne under ved meget kun end nu alle "
-    "mellem bliver blev være",
-    "no": "og at det i en som er på for av med den til ikke om et har de jeg vi fra var han hun men seg så kan når "
-    "hva hvem hvorfor hvordan hvilken eller også etter skal ville dette denne under ved mye bare enn nå alle mellom "
-    "blir ble være",
-    "fi": "ja on ei että se oli hän mutta ovat kun niin kuin myös joka tai jos mitä missä milloin miksi kuka miten ole "
-    "olla sen sitä tämä nämä ne he me te minä sinä voi vain jo sekä jotka kanssa mukaan ollut vuonna joita eivät "
-    "hänen siitä mikä",
-    "pl": "i w na z do nie się że jest to o jak po co od za przez dla są ale czy tak był była było być który która "
-    "które lub oraz przy kto gdzie kiedy dlaczego jaki jakie już tylko może ich jego jej tym tego ten ta bardzo pod "
-    "we ze przed także",
-    "tr": "ve bir bu da de için ile ne çok daha olarak gibi kadar sonra olan ise değil mi mı en her o var yok ama ya "
-    "nasıl nerede kim neden hangi veya ki onun benim bunu şu diye olduğu olduğunu tarafından göre ancak hem",
-    "cs": "a v se na je že s z do o i to jako za by ale jsou pro od po při která který které nebo co kdy kde proč jak "
-    "byl byla bylo být jeho jejich také již jen podle tak až aby má mezi",
-    "hu": "a az és hogy nem is egy van volt ez meg de mint csak vagy már még mi ki hol mikor miért hogyan ha amely "
-    "után lesz ezt azt szerint között kell lehet minden nagyon",
-    "ro": "și în de la a cu pe este o un nu că se din pentru care mai sunt ce ca au fost sau prin după când unde cine "
-    "cum acest această dar fi lui ale al",
-    "id": "yang dan di ini dengan untuk dari dalam tidak pada itu adalah ke akan atau oleh juga karena ada dapat bisa "
-    "saya kami mereka apa siapa bagaimana kapan lebih sebagai telah tersebut",
-    "vi": "và của là có cho không được trong một các những với này đã người để khi từ như đến về tại theo ra nhưng",
-    "ca": "el la els les de i és un una en que per amb no es al del com més però són aquest aquesta què quan on "
-    "també dels ha va ser seva seu",
+    "en": "the of and to in is that for it with as was on are be by this at from or an have not which "
+    "you what how when who where why does do did can has were will their they would about there "
+    "been more than its if these i we my our your should could may must into over after before "
+    "between while whose many much he she his her",
+    "de": "der die das und ist in den von zu mit nicht ein eine sich des auf für im dem auch als wie aus "
+    "bei werden wird sind oder einer nach an ich wir sie es dass kann hat über zum zur was wer wo "
+    "wann warum welche durch nur noch einem einen war haben vor mehr wenn diese dieser kein keine "
+    "unter bis ihr sein",
+    "fr": "le la les de des du et est un une en que qui dans pour sur pas au aux par ce il elle sont "
+    "avec ne plus se cette ou son sa ses nous vous je où quel quelle comment quand pourquoi être "
+    "avoir été mais leur ces comme dont c'est d'une d'un l'on qu'il n'est ont aussi sans entre "
+    "fait",
+    "es": "el la los las de del y es un una en que por para con no se su al lo como más pero sus le ha o "
+    "este esta son sobre entre cuando qué quién cómo dónde cuál por qué fue ser también muy sin "
+    "desde hasta hay todo nos ya porque está esto ese eso tiene han sido",
+    "it": "il lo la i gli le di del della dei delle e è un una in che per con non si da al alla sono "
+    "come più ma anche nel nella su questo questa o se ha quando cosa chi dove perché quale quali "
+    "essere stato stata dal dalla degli sul sulla loro ai tra fra hanno era",
+    "pt": "o os a as de do da dos das e é um uma em que para com não se por mais no na nos nas ao como "
+    "mas foi ou são seu sua ele ela isso este esta quando quem onde qual quais porque também pelo "
+    "pela à às até já muito ser está tem sobre entre você",
+    "nl": "de het een en van in is dat op te zijn voor met niet aan er die om ook als maar dan bij nog "
+    "uit door over naar heeft hebben ik je we ze hij wat wie waar wanneer waarom hoe welke worden "
+    "wordt deze dit kan tot was of geen meer moet werd",
+    "sv": "och att det i en som är på för av med den till inte om ett har de jag vi från var han hon men "
+    "sig så kan när vad vem vilken varför hur eller också efter ska skulle detta denna under vid "
+    "mycket bara än nu finns alla mellan blir blev",
+    "da": "og at det i en som er på for af med den til ikke om et har de jeg vi fra var han hun men sig "
+    "så kan når hvad hvem hvorfor hvordan hvilken eller også efter skal ville dette denne under "
+    "ved meget kun end nu alle mellem bliver blev være",
+    "no": "og at det i en som er på for av med den til ikke om et har de jeg vi fra var han hun men seg "
+    "så kan når hva hvem hvorfor hvordan hvilken eller også etter skal ville dette denne under ved "
+    "mye bare enn nå alle mellom blir ble være",
+    "fi": "ja on ei että se oli hän mutta ovat kun niin kuin myös joka tai jos mitä missä milloin miksi "
+    "kuka miten ole olla sen sitä tämä nämä ne he me te minä sinä voi vain jo sekä jotka kanssa "
+    "mukaan ollut vuonna joita eivät hänen siitä mikä",
+    "pl": "i w na z do nie się że jest to o jak po co od za przez dla są ale czy tak był była było być "
+    "który która które lub oraz przy kto gdzie kiedy dlaczego jaki jakie już tylko może ich jego "
+    "jej tym tego ten ta bardzo pod we ze przed także",
+    "tr": "ve bir bu da de için ile ne çok daha olarak gibi kadar sonra olan ise değil mi mı en her o "
+    "var yok ama ya nasıl nerede kim neden hangi veya ki onun benim bunu şu diye olduğu olduğunu "
+    "tarafından göre ancak hem",
+    "cs": "a v se na je že s z do o i to jako za by ale jsou pro od po při která který které nebo co kdy "
+    "kde proč jak byl byla bylo být jeho jejich také již jen podle tak až aby má mezi",
+    "hu": "a az és hogy nem is egy van volt ez meg de mint csak vagy már még mi ki hol mikor miért "
+    "hogyan ha amely után lesz ezt azt szerint között kell lehet minden nagyon",
+    "ro": "și în de la a cu pe este o un nu că se din pentru care mai sunt ce ca au fost sau prin după "
+    "când unde cine cum acest această dar fi lui ale al",
+    "id": "yang dan di ini dengan untuk dari dalam tidak pada itu adalah ke akan atau oleh juga karena "
+    "ada dapat bisa saya kami mereka apa siapa bagaimana kapan lebih sebagai telah tersebut",
+    "vi": "và của là có cho không được trong một các những với này đã người để khi từ như đến về tại "
+    "theo ra nhưng",
+    "ca": "el la els les de i és un una en que per amb no es al del com més però són aquest aquesta què "
+    "quan on també dels ha va ser seva seu",
 }  # fmt: skip
 
 
@@ -141,21 +144,16 @@ def _east_asian(scripts: Counter[str]) -> str:
 
 
 def _by_script(script: str, sample: str) -> str:
-    match script:
-        case "latin":
-            return _latin(sample)
-        case "cyrillic":
-            return _cyrillic(sample)
-        case "arabic":
-            if _URDU.search(sample):
-                return "ur"
-            return "fa" if len(_PERSIAN.findall(sample)) * 100 > len(sample) else "ar"
-        case "greek":
-            return "el"
-        case "hebrew":
-            return "he"
-        case _:
-            return script
+    judges = {"latin": _latin, "cyrillic": _cyrillic, "arabic": _arabic}
+    if script in judges:
+        return judges[script](sample)
+    return {"greek": "el", "hebrew": "he"}.get(script, script)
+
+
+def _arabic(sample: str) -> str:
+    if _URDU.search(sample):
+        return "ur"
+    return "fa" if len(_PERSIAN.findall(sample)) * 100 > len(sample) else "ar"
 
 
 def _cyrillic(sample: str) -> str:
@@ -173,20 +171,19 @@ def _cyrillic(sample: str) -> str:
 def _latin(sample: str) -> str:
     lowered = sample.lower().replace("’", "'")
     words = _WORD.findall(lowered)
-    scores: Counter[str] = Counter()
-    hits = 0
+    scores: defaultdict[str, float] = defaultdict(float)
     for word in words:
         for name, weight in _WORDS.get(word, ()):
             scores[name] += weight
-            hits += 1
     for pattern, weights in _LETTERS:
         count = len(pattern.findall(lowered))
         for name, weight in weights.items():
             scores[name] += weight * min(count, len(words))
     if not scores:
         return UNDETERMINED
-    (best, score), *others = scores.most_common(2)
-    runner_up = others[0][1] if others else 0.0
+    ranked = sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+    best, score = ranked[0]
+    runner_up = ranked[1][1] if len(ranked) > 1 else 0.0
     enough = score >= max(0.5, 0.03 * len(words))
     clear = score > runner_up * 1.1 if len(words) > 50 else score - runner_up >= 0.25
     return best if enough and clear else UNDETERMINED

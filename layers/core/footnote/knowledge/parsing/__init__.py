@@ -1,6 +1,7 @@
 """Documents of any supported format to canonical text with provenance, safely.
 
-`parse` runs the parsers in confined processes; `Unreadable` and its subclasses say why a document gives no text.
+`parse` runs the parsers in confined processes; `Unreadable` and its subclasses say why a document gives no
+text.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ async def parse(source: Path | bytes, filename: str, limits: IngestionSettings) 
 
     Raises:
         Unreadable: The document gives no text; `code`, `reason` and `quarantine` say why.
-        ParserUnavailable: The parsers themselves cannot run: a defect of the deployment, worth a retry elsewhere.
+        ParserUnavailable: The parsers themselves cannot run: a defect of the deployment.
         OSError: `source` is a path that cannot be read.
     """
     return await default_sandbox().parse(source, filename, limits)

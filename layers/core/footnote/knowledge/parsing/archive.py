@@ -105,12 +105,14 @@ class Archive:
         limits = self._limits
         if self._expanded > limits.archive_max_bytes:
             raise ArchiveBomb(
-                f"The file expands to more than {limits.archive_max_bytes // 1024**2} MB and is treated as an archive bomb."
+                f"The file expands to more than {limits.archive_max_bytes // 1024**2} MB "
+                "and is treated as an archive bomb."
             )
         dense = self._expanded > limits.archive_max_ratio * max(1, self._compressed)
         if dense and self._expanded > _RATIO_FLOOR:
             raise ArchiveBomb(
-                f"The file expands to more than {limits.archive_max_ratio} times its size and is treated as an archive bomb."
+                f"The file expands to more than {limits.archive_max_ratio} times its size "
+                "and is treated as an archive bomb."
             )
 
 

@@ -167,7 +167,8 @@ class DocumentBuilder:
         self._length += len(body)
         if self._length > self._max_characters:
             raise Oversized(
-                f"The document has more than {self._max_characters:,} characters of text. Split it into smaller files."
+                f"The document has more than {self._max_characters:,} characters of text. "
+                "Split it into smaller files."
             )
         self._parts.append(body)
         self._blocks.append(Block(start, self._length, kind, self._unit, self._unit_label, self._path))

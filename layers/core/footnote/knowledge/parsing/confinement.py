@@ -1,7 +1,8 @@
 """Takes away from a parser process what a parser does not need, without privileges and without containers.
 
-Resource limits bound memory, processor time and files; a seccomp filter (Linux) refuses sockets, new programs,
-new processes and looking into other processes. Where the kernel has no seccomp the limits alone remain.
+Resource limits bound memory, processor time and files; a seccomp filter (Linux) refuses sockets, new
+programs, new processes and looking into other processes. Where the kernel has no seccomp the limits alone
+remain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import struct
 import sys
 
 _MAX_FILES = 32
+_MAX_DESCRIPTORS = 4096
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -51,9 +53,8 @@ def limit_resources(memory_bytes: int, cpu_s: int) -> None:
         limits.append((resource.RLIMIT_AS, memory_bytes, memory_bytes))
     for kind, soft, hard in limits:
         ceiling = resource.getrlimit(kind)[1]
-        if ceiling != resource.RLIM_INFINITY:
-            soft, hard = min(soft, ceiling), min(hard, ceiling)
-        resource.setrlimit(kind, (soft, hard))
+        bounded = ceiling != resource.RLIM_INFINITY
+        resource.setrlimit(kind, (min(soft, ceiling), min(hard, ceiling)) if bounded else (soft, hard))
 
 
 def refuse_system_calls() -> bool:
@@ -78,16 +79,13 @@ def refuse_system_calls() -> bool:
 
 
 def close_other_files(keep: set[int]) -> None:
-    """Closes every inherited descriptor that is not in `keep`: other documents' channels are none of its business."""
+    """Closes every inherited descriptor not in `keep`, other documents' channels among them."""
     previous = 2
     for descriptor in sorted(keep):
         if descriptor > previous + 1:
             os.closerange(previous + 1, descriptor)
         previous = max(previous, descriptor)
     os.closerange(previous + 1, _MAX_DESCRIPTORS)
-
-
-_MAX_DESCRIPTORS = 4096
 
 
 def _program(architecture: int, numbers: tuple[int, ...]) -> bytes:

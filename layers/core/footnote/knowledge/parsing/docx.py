@@ -1,4 +1,4 @@
-"""Word documents: everything a reader of the page sees, in reading order, with the headings it stands under."""
+"""Word documents: everything a reader of the page sees, in reading order, with its headings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def parse(source: Source) -> ParsedDocument:
         _name_embedded(builder, package, part)
         if not builder.blocks and any(True for _ in body.iter("{*}drawing", "{*}pict")):
             raise Empty("The document holds pictures but no text.")
-        return builder.finish(reader.title or package.title() or builder.first_heading or stem(source.filename))
+        return builder.finish(
+            reader.title or package.title() or builder.first_heading or stem(source.filename)
+        )
 
 
 def _notes(package: Package, part: str) -> dict[tuple[str, str], Any]:
@@ -47,7 +49,9 @@ def _notes(package: Package, part: str) -> dict[tuple[str, str], Any]:
     return found
 
 
-def _add_margins(builder: DocumentBuilder, reader: BodyReader, package: Package, part: str, kind: str) -> None:
+def _add_margins(
+    builder: DocumentBuilder, reader: BodyReader, package: Package, part: str, kind: str
+) -> None:
     """Adds each distinct header or footer once: they repeat on every page."""
     seen: set[str] = set()
     for target in sorted(set(package.targets(part, kind))):

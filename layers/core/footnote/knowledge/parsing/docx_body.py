@@ -17,7 +17,9 @@ from footnote.knowledge.parsing.opc import Package, alternate
 from footnote.knowledge.parsing.tables import add_table, render_row
 from footnote.knowledge.parsing.xml import attribute, local
 
-_TRANSPARENT = frozenset({"sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "body", "txbxContent"})
+_TRANSPARENT = frozenset(
+    {"sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "body", "txbxContent"}
+)
 _MAX_HEADING = 250
 _GUESSED_LEVEL = 9
 _MAX_GUESSED = 100
@@ -81,8 +83,7 @@ class BodyReader:
                 parts.append(inline.text)
                 parts.extend(self.plain_text(box) for box in inline.boxes)
             elif local(element) == "tbl":
-                for row in read_table(element, self.plain_text).rows:
-                    parts.append(render_row((), row))
+                parts.extend(render_row((), row) for row in read_table(element, self.plain_text).rows)
         return one_line(clean(" ".join(parts))[0])
 
     def _paragraph(self, element: Any) -> None:

@@ -18,7 +18,16 @@ _REFERENCES = {
     "commentReference": "comment",
 }
 # Signs that Word stores as codes of its symbol fonts.
-_SYMBOLS = {"F0B7": "•", "F0A7": "▪", "F0FC": "✓", "F0E0": "→", "F0D8": "➢", "F061": "α", "F062": "β", "F06D": "μ"}
+_SYMBOLS = {
+    "F0B7": "•",
+    "F0A7": "▪",
+    "F0FC": "✓",
+    "F0E0": "→",
+    "F0D8": "➢",
+    "F061": "α",
+    "F062": "β",
+    "F06D": "μ",
+}
 _DESCRIBED_WORDS = 3
 
 
@@ -72,48 +81,49 @@ class InlineReader:
                 self._run(child, parts, inline)
             elif name in ("oMath", "oMathPara"):
                 parts.append(linear(child))
-            elif name == "AlternateContent":
-                branch = alternate(child)
-                if branch is not None:
-                    self._walk(branch, parts, inline)
-            elif name in _REFERENCES:
-                inline.references.append((_REFERENCES[name], attribute(child, "id") or ""))
-            elif name in ("drawing", "pict", "object"):
-                self._drawing(child, inline)
-            else:
+            elif not self._anchored(child, name, parts, inline):
                 self._walk(child, parts, inline)
 
     def _run(self, run: Any, parts: list[str], inline: Inline) -> None:
         properties = next((child for child in run if local(child) == "rPr"), None)
-        hidden = properties is not None and is_on(properties, "vanish")
+        if properties is not None and is_on(properties, "vanish"):
+            inline.hidden += sum(len(child.text or "") for child in run if local(child) == "t")
+            return
+        bold = properties is not None and is_on(properties, "b")
         for child in run:
             name = local(child)
-            if hidden:
-                inline.hidden += len(child.text or "") if name == "t" else 0
-            elif name == "t":
+            if name == "t":
                 parts.append(child.text or "")
-                self._note_weight(child.text or "", bold=properties is not None and is_on(properties, "b"))
+                self._note_weight(child.text or "", bold=bold)
             elif name in _SPACES:
                 parts.append(_SPACES[name])
             elif name == "sym":
                 parts.append(_SYMBOLS.get((attribute(child, "char") or "").upper(), " "))
-            elif name in _REFERENCES:
-                inline.references.append((_REFERENCES[name], attribute(child, "id") or ""))
-            elif name in ("drawing", "pict", "object"):
-                self._drawing(child, inline)
-            elif name == "AlternateContent":
-                branch = alternate(child)
-                if branch is not None:
-                    self._walk(branch, parts, inline)
             elif name == "ruby":
                 parts.extend(_ruby_base(child))
+            else:
+                self._anchored(child, name, parts, inline)
+
+    def _anchored(self, element: Any, name: str, parts: list[str], inline: Inline) -> bool:
+        """Notes referred to and drawings; whether the element was one."""
+        if name in _REFERENCES:
+            inline.references.append((_REFERENCES[name], attribute(element, "id") or ""))
+        elif name in ("drawing", "pict", "object"):
+            self._drawing(element, inline)
+        elif name == "AlternateContent":
+            branch = alternate(element)
+            if branch is not None:
+                self._walk(branch, parts, inline)
+        else:
+            return False
+        return True
 
     def _note_weight(self, text: str, *, bold: bool) -> None:
         if text.strip():
             self._bold, self._plain = self._bold or bold, self._plain or not bold
 
     def _drawing(self, drawing: Any, inline: Inline) -> None:
-        """Text boxes, charts and descriptions below a drawing; boxes within boxes are read with the outer one."""
+        """Text boxes, charts and descriptions; boxes within boxes are read with the outer one."""
         for element in drawing.iter("{*}txbxContent"):
             if not any(local(parent) == "txbxContent" for parent in element.iterancestors()):
                 inline.boxes.append(element)
@@ -130,9 +140,4 @@ class InlineReader:
 
 def _ruby_base(ruby: Any) -> list[str]:
     """The base text of annotated (East Asian) characters; the reading above them is not repeated."""
-    return [
-        text.text or ""
-        for base in ruby
-        if local(base) == "rubyBase"
-        for text in base.iter("{*}t")
-    ]
+    return [text.text or "" for base in ruby if local(base) == "rubyBase" for text in base.iter("{*}t")]

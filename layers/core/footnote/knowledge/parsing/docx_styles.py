@@ -1,4 +1,4 @@
-"""What Word's styles and numbering say about a paragraph: heading level, list level and the number before it."""
+"""What Word's styles and numbering say: a paragraph's heading level, list level and number."""
 
 from __future__ import annotations
 
@@ -165,7 +165,9 @@ def _levels(element: Any) -> dict[int, _Level]:
         if local(child) == "lvl":
             start = _integer(_value(child, "start"))
             levels[_integer(attribute(child, "ilvl")) or 0] = _Level(
-                _value(child, "numFmt") or "decimal", _value(child, "lvlText") or "", 1 if start is None else start
+                _value(child, "numFmt") or "decimal",
+                _value(child, "lvlText") or "",
+                1 if start is None else start,
             )
     return levels
 

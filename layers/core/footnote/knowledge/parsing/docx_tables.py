@@ -51,7 +51,7 @@ def read_table(element: Any, text_of: Callable[[Any], str]) -> Table:
 
 
 def is_layout(element: Any) -> bool:
-    """Whether the table lays out text: a single column, headings or long prose in its cells, tables of tables."""
+    """Whether the table lays out text: one column, long prose in its cells, tables of tables."""
     rows = list(_inner(element, "tr"))
     cells = [cell for row in rows for cell in _inner(row, "tc")]
     if not cells or len(cells) == len(rows):

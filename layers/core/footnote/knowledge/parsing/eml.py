@@ -80,7 +80,8 @@ def _body(message: EmailMessage) -> EmailMessage | None:
         TypeError,
     ):  # structures that the standard library trips over
         return None
-    chosen = plain if plain is not None and (rich is None or _text(plain).strip()) else rich
+    stub = isinstance(plain, EmailMessage) and not _text(plain).strip()
+    chosen = rich if plain is None or (stub and rich is not None) else plain
     return chosen if isinstance(chosen, EmailMessage) else None
 
 

@@ -23,7 +23,8 @@ _HTML_CHARSET = re.compile(
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""")
 # Browsers read these labels as their Windows supersets (WHATWG encoding standard).
 _SUPERSETS = {
-    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932", "gb2312": "gb18030",
+    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932",
+    "gb2312": "gb18030",
     "gbk": "gb18030", "euc_kr": "cp949", "iso8859-11": "cp874", "tis-620": "cp874",
 }  # fmt: skip
 

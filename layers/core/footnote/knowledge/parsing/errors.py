@@ -122,8 +122,8 @@ class Crashed(Unreadable):
 
 
 _KINDS: tuple[type[Unreadable], ...] = (
-    Encrypted, Scanned, Broken, Empty, Oversized, ArchiveBomb, UnsafeArchive, UnsafeXml, Mistyped, Unsupported,
-    TimedOut, OutOfMemory, OutputTooLarge, Crashed,
+    Encrypted, Scanned, Broken, Empty, Oversized, ArchiveBomb, UnsafeArchive, UnsafeXml, Mistyped,
+    Unsupported, TimedOut, OutOfMemory, OutputTooLarge, Crashed,
 )  # fmt: skip
 KINDS: dict[str, type[Unreadable]] = {kind.code: kind for kind in _KINDS}
 
@@ -134,4 +134,4 @@ def from_code(code: str, reason: str, detail: str = "") -> Unreadable:
 
 
 class ParserUnavailable(RuntimeError):
-    """The parser processes cannot be started or lack a module: a defect of the deployment, not of the file."""
+    """The parsers cannot be started or lack a module: a defect of the deployment, not of the file."""

@@ -11,8 +11,8 @@ from footnote.knowledge.models import ParsedDocument
 from footnote.knowledge.parsing.builder import DocumentBuilder
 from footnote.knowledge.parsing.encoding import decode, html_declaration
 from footnote.knowledge.parsing.formats import stem
-from footnote.knowledge.parsing.html_walk import HtmlWalker
 from footnote.knowledge.parsing.html_rules import is_hidden
+from footnote.knowledge.parsing.html_walk import HtmlWalker
 from footnote.knowledge.parsing.normalisation import clean, one_line
 from footnote.knowledge.parsing.source import Source
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 # Never text for a reader.
-SKIPPED = frozenset(
-    "script style template noscript svg canvas audio video iframe object embed applet map head meta link select "
-    "textarea datalist progress meter frameset noframes dialog".split()
+SKIPPED = _words(
+    "script style template noscript svg canvas audio video iframe object embed applet map head "
+    "meta link select textarea datalist progress meter frameset noframes dialog",
 )
 # The frame of a site around its content.
 FRAME = frozenset({"nav", "footer", "aside"})
 FRAME_ROLES = frozenset({"navigation", "contentinfo", "search", "banner", "menu", "menubar", "complementary"})
-BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form header "
-    "hgroup hr legend main menu nav ol p section summary table tbody td tfoot th thead tr ul caption html option "
-    "optgroup label".split()
+BLOCKS = _words(
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure "
+    "footer form header hgroup hr legend main menu nav ol p section summary table tbody td tfoot "
+    "th thead tr ul caption html option optgroup label",
 )
 # Parts of well-known systems that are tools rather than text, by class.
-TOOL_CLASSES = frozenset(
-    "mw-editsection mw-jump-link navbox navbox-styles noprint vector-toc toc catlinks printfooter sistersitebox "
-    "mw-cite-backlink mw-indicators vector-page-toolbar vector-header-container mw-authority-control "
-    "breadcrumb breadcrumbs cookie-banner cookie-consent cookie-notice share-buttons social-share skip-link "
-    "headerlink metadata ambox".split()
+TOOL_CLASSES = _words(
+    "mw-editsection mw-jump-link navbox navbox-styles noprint vector-toc toc catlinks printfooter "
+    "sistersitebox mw-cite-backlink mw-indicators vector-page-toolbar vector-header-container "
+    "mw-authority-control breadcrumb breadcrumbs cookie-banner cookie-consent cookie-notice "
+    "share-buttons social-share skip-link headerlink metadata ambox",
 )
 _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|font-size\s*:\s*0(?:\.\d+)?"

@@ -65,15 +65,13 @@ def _cells(row: Any) -> list[Any]:
 
 
 def _header(rows: list[Any]) -> bool | None:
-    """Whether the first row is marked as the header; `None` if nothing is said."""
+    """Whether the first row of several cells is marked as the header; `None` if nothing is said."""
     for row in rows:
         cells = _cells(row)
-        if not cells:
+        if len(cells) < 2:
             continue
-        if row.parent is not None and row.parent.tag == "thead":
-            return True
         heads = sum(1 for cell in cells if cell.tag == "th")
-        if heads == len(cells) and len(cells) > 1:
+        if heads == len(cells) or (row.parent is not None and row.parent.tag == "thead"):
             return True
         # A lone <th> at the start of each row names the row (as in fact boxes), not the columns.
         return False if heads else None

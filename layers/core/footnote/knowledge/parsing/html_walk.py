@@ -188,7 +188,9 @@ def visible_text(node: Any) -> str:
         if tag == "math":
             parts.append(_formula(current, attributes))
             continue
-        if tag in BLOCKS or tag in HEADINGS or tag in ("br", "li"):
+        if tag == "li" and parts and parts[-1].strip():
+            parts.append(", ")
+        elif tag in BLOCKS or tag in HEADINGS or tag == "br":
             parts.append(" ")
         child = current.last_child
         while child is not None:

@@ -74,16 +74,19 @@ class _Reader:
         match token.type:
             case "heading_open":
                 self._heading = int(token.tag[1])
-            case "bullet_list_open" | "ordered_list_open":
-                self._list_depth += 1
-            case "bullet_list_close" | "ordered_list_close":
-                self._list_depth -= 1
+            case "bullet_list_open" | "ordered_list_open" | "bullet_list_close" | "ordered_list_close":
+                self._list_depth += token.nesting
             case "inline":
                 self._inline(token)
             case "fence" | "code_block":
                 self._builder.add(token.content, "code", "code")
             case "html_block":
                 self._html(token.content)
+            case _:
+                self._take_table(token)
+
+    def _take_table(self, token: Token) -> None:
+        match token.type:
             case "table_open":
                 self._table = []
             case "tr_open":

@@ -21,7 +21,7 @@ _INVISIBLE = re.compile(
     f"|(?<![{_JOINABLE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINABLE}])"
 )
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Ligatures and presentation forms stand for the letters themselves: only these are decomposed for compatibility.
+# Ligatures and presentation forms stand for the letters themselves: only these are taken apart.
 _PRESENTATION_FORMS = re.compile(
     "[\ufb00-\ufb06\ufb13-\ufb17\ufb1d-\ufdf1\ufdf4-\ufdf9\ufe70-\ufefc\u2f00-\u2fd5]+"
 )

@@ -19,7 +19,21 @@ def linear(element: Any) -> str:
         return ""
     if name == "t":
         return element.text or ""
-    if name in ("r", "oMath", "e", "num", "den", "sub", "sup", "deg", "fName", "lim", "box", "borderBox", "phant"):
+    if name in (
+        "r",
+        "oMath",
+        "e",
+        "num",
+        "den",
+        "sub",
+        "sup",
+        "deg",
+        "fName",
+        "lim",
+        "box",
+        "borderBox",
+        "phant",
+    ):
         return _children(element)
     rule = _RULES.get(name)
     return rule(element) if rule else _children(element)
@@ -108,10 +122,11 @@ def _accent(element: Any) -> str:
 
 
 def _matrix(element: Any) -> str:
-    rows = []
-    for row in element:
-        if local(row) == "mr":
-            rows.append(", ".join(_children(cell).strip() for cell in row if local(cell) == "e"))
+    rows = [
+        ", ".join(_children(cell).strip() for cell in row if local(cell) == "e")
+        for row in element
+        if local(row) == "mr"
+    ]
     return "[" + "; ".join(rows) + "]"
 
 

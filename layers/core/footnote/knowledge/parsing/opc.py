@@ -109,14 +109,18 @@ class Package(Archive):
             external = attribute(element, "TargetMode") == "External"
             kind = (attribute(element, "Type") or "").rpartition("/")[2]
             if not external:
-                target = posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip("/")
+                target = posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip(
+                    "/"
+                )
             found.append(Relationship(attribute(element, "Id") or "", kind, target, external))
         return found
 
 
 def _is_meaningless(title: str) -> bool:
     lowered = title.lower()
-    made = lowered.startswith("microsoft word - ") or lowered.endswith((".doc", ".docx", ".dot", ".ppt", ".xls"))
+    made = lowered.startswith("microsoft word - ") or lowered.endswith(
+        (".doc", ".docx", ".dot", ".ppt", ".xls")
+    )
     return made or lowered in _MEANINGLESS_TITLES or len(title) < 3
 
 
@@ -129,5 +133,3 @@ def alternate(element: Any) -> Any | None:
         if local(branch) == "Fallback":
             fallback = branch
     return fallback
-
-

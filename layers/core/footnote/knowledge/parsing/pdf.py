@@ -39,7 +39,9 @@ from footnote.knowledge.parsing.source import Source
 _MAX_ATTACHMENTS = 50
 _MAX_NAMED_PAGES = 20
 _STRANGE = 0.2  # share of characters without meaning beyond which a page is not read
-_MADE_TITLE = re.compile(r"\.(?:docx?|dotx?|pptx?|xlsx?|tex|indd|qxd|pdf|rtf|odt)$|^(?:microsoft|untitled|slide \d)", re.I)
+_MADE_TITLE = re.compile(
+    r"\.(?:docx?|dotx?|pptx?|xlsx?|tex|indd|qxd|pdf|rtf|odt)$|^(?:microsoft|untitled|slide \d)", re.IGNORECASE
+)
 
 
 def parse(source: Source) -> ParsedDocument:
@@ -72,7 +74,9 @@ def _parse(source: Source, document: Any) -> ParsedDocument:
     builder.hidden(sum(page.outside for page in pages), "outside of the page or too small to be seen")
     _add_attachments(builder, source, document)
     builder.units_total = total
-    return builder.finish(_title(document.get_metadata_value("Title")) or guess_title(items, levels) or stem(source.filename))
+    return builder.finish(
+        _title(document.get_metadata_value("Title")) or guess_title(items, levels) or stem(source.filename)
+    )
 
 
 def _parse_damaged(source: Source) -> ParsedDocument:
@@ -124,7 +128,9 @@ def _check_readable(builder: DocumentBuilder, contents: Sequence[PageContent]) -
     readable = [content for content in contents if content.text.lines and not content.is_picture]
     if not readable:
         if coded:
-            raise Scanned("The fonts of the PDF do not tell which letters they show. Use text recognition (OCR).")
+            raise Scanned(
+                "The fonts of the PDF do not tell which letters they show. Use text recognition (OCR)."
+            )
         if pictures:
             raise Scanned(
                 f"The PDF holds pictures of text only ({_named(pictures)}), no text that could be read. "
@@ -148,7 +154,10 @@ def _paragraphs(pages: Sequence[PageText]) -> list[Paragraph]:
 
 
 def _add(
-    builder: DocumentBuilder, items: Sequence[Paragraph], levels: dict[int, int], contents: Sequence[PageContent]
+    builder: DocumentBuilder,
+    items: Sequence[Paragraph],
+    levels: dict[int, int],
+    contents: Sequence[PageContent],
 ) -> None:
     page = 0
 

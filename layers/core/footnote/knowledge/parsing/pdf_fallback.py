@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from typing import Any
@@ -18,8 +19,8 @@ _CODES = re.compile(r"/(?:g|G|C|cid|uni)\d+|\(cid:\d+\)")
 _SENTENCE_END = re.compile(r"[.!?:;。！？؟۔।][\"'”’»)\]]*$")
 _SHORT = 0.7
 # What pypdf raises on files that are not what they claim; its own errors and those of its arithmetic.
-_DAMAGED = (PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, OverflowError,
-            UnicodeError, ZeroDivisionError, NotImplementedError, OSError, RecursionError)  # fmt: skip
+_DAMAGED = (PyPdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError,
+            NotImplementedError, OSError, RecursionError)  # fmt: skip
 _SIZE = 10.0
 
 
@@ -33,13 +34,13 @@ class PypdfPages:
     """
 
     def __init__(self, source: Source) -> None:
-        import io
-
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
         try:
             self._reader = pypdf.PdfReader(io.BytesIO(source.data), strict=False)
             if self._reader.is_encrypted and not self._reader.decrypt(""):
-                raise Encrypted("The PDF is protected with a password. Save a copy without it and upload that.")
+                raise Encrypted(
+                    "The PDF is protected with a password. Save a copy without it and upload that."
+                )
             self._count = len(self._reader.pages)
         except LimitReachedError as error:
             raise _bomb() from error
@@ -53,7 +54,8 @@ class PypdfPages:
     def title(self) -> str:
         """The title in the document's properties, or an empty string."""
         try:
-            return str((self._reader.metadata or {}).get("/Title") or "")
+            metadata = self._reader.metadata
+            return str(metadata.get("/Title") or "") if metadata else ""
         except _DAMAGED:
             return ""
 

@@ -31,13 +31,15 @@ Bookmarks = dict[tuple[int, str], int]
 def read_bookmarks(document: Any) -> Bookmarks:
     """Levels (from 1) of the document's outline by page (from 1) and title."""
     found: Bookmarks = {}
+    bookmark: Any
     for count, bookmark in enumerate(document.get_toc(max_depth=6)):
         if count >= _MAX_BOOKMARKS:
             break
         destination = bookmark.get_dest()
-        page = destination.get_index() if destination is not None else None
-        for title in _spellings(bookmark.get_title() or "") if page is not None else ():
-            found.setdefault((page + 1, title), bookmark.level + 1)
+        page: int | None = destination.get_index() if destination is not None else None
+        if page is not None:
+            for title in _spellings(bookmark.get_title() or ""):
+                found.setdefault((page + 1, title), bookmark.level + 1)
     return found
 
 
@@ -100,7 +102,9 @@ def _is_second_line(last: Paragraph, item: Paragraph, body: float) -> bool:
     if not (large or open_ended) or last.page != item.page or abs(last.size - item.size) > 0.06 * last.size:
         return False
     drop = last.lines[-1].bottom - item.lines[0].bottom
-    together = len(last.lines) + len(item.lines) <= _MAX_LINES and len(last.text) + len(item.text) <= _MAX_LENGTH
+    together = (
+        len(last.lines) + len(item.lines) <= _MAX_LINES and len(last.text) + len(item.text) <= _MAX_LENGTH
+    )
     ended = last.text.endswith(_SENTENCE_END) or bool(_NUMBER.match(item.text) or _ITEM.match(item.text))
     return together and not ended and 0 < drop <= 1.8 * item.size
 

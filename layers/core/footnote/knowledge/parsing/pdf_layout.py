@@ -1,4 +1,4 @@
-"""From lines to paragraphs: joins what was wrapped, parts what was set apart, and drops what repeats on every page."""
+"""From lines to paragraphs: joins what was wrapped, parts what was set apart, drops what repeats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from footnote.knowledge.models import BlockKind
@@ -21,12 +22,15 @@ _HANGUL = re.compile("[\uac00-\ud7af]")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _DIGITS = re.compile(r"\d+")
 _LEADERS = re.compile(r"(?:\s?[.…·_]){4,}\s*(?=[\divxlc]+$)", re.IGNORECASE)
-_PAGE_NUMBER = re.compile(r"^\W*(?:(?:page|seite|página|pagina|s\.|p\.)\s*)?(?:\d{1,4}|[ivxlc]{1,6})"
-                          r"(?:\s*(?:/|of|von|de|di|sur)\s*\d{1,4})?\W*$", re.IGNORECASE)  # fmt: skip
+_PAGE_NUMBER = re.compile(
+    r"^\W*(?:(?:page|seite|página|pagina|s\.|p\.)\s*)?(?:\d{1,4}|[ivxlc]{1,6})"
+    r"(?:\s*(?:/|of|von|de|di|sur)\s*\d{1,4})?\W*$",
+    re.IGNORECASE,
+)
 # First parts of English compounds that keep their hyphen.
 _COMPOUNDING = frozenset({
-    "self", "well", "cross", "high", "low", "long", "short", "half", "full", "first", "second", "third", "end",
-    "open", "real", "state", "large", "small", "two", "three", "four", "five", "multi", "ex", "non", "cost", "time",
+    "self", "well", "cross", "high", "low", "long", "short", "half", "full", "first", "second", "third",
+    "end", "open", "real", "state", "large", "small", "two", "three", "four", "five", "multi", "ex", "non", "cost",
 })  # fmt: skip
 _TINY = 4
 _MARGIN = 0.12  # of the page's height, above and below, where headers and footers stand
@@ -65,7 +69,7 @@ class Paragraph:
 
 
 def drop_running_lines(pages: Sequence[PageText]) -> None:
-    """Takes headers and footers that repeat out of all pages but the first that has them, and page numbers."""
+    """Takes out page numbers, and what repeats above and below on all pages but the first."""
     for page in pages:
         numbers = {id(line) for line in _outermost_lines(page) if _PAGE_NUMBER.match(line.text)}
         if len(numbers) < len(page.lines):
@@ -104,7 +108,7 @@ def paragraphs(page: PageText, number: int) -> list[Paragraph]:
 
 
 def vocabulary(pages: Iterable[PageText]) -> frozenset[str]:
-    """All words that stand whole on some line: they tell whether a hyphen at a line's end belongs to the word."""
+    """All words that stand whole on some line: they tell which hyphens at line ends belong to the word."""
     words: set[str] = set()
     for page in pages:
         for line in page.lines:
@@ -125,16 +129,21 @@ def join(lines: Sequence[Line], words: frozenset[str], *, korean_spaces: bool) -
     text = lines[0].text
     if len(lines) == 1:
         return _LEADERS.sub(" … ", text)
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if before.hyphen or (text.endswith("-") and line.text[:1].islower() and text[-2:-1].isalpha()):
             text = _dehyphenated(text, line.text, words, marked=before.hyphen)
-        elif _CJK_END.search(text) and _CJK_START.search(line.text):
-            text += line.text
-        elif korean_spaces and not before.spaced and _HANGUL.match(text[-1:]) and _HANGUL.match(line.text):
-            text += line.text
         else:
-            text += " " + line.text
+            text += (
+                "" if _runs_on(before, text, line.text, korean_spaces=korean_spaces) else " "
+            ) + line.text
     return text
+
+
+def _runs_on(before: Line, text: str, following: str, *, korean_spaces: bool) -> bool:
+    """Whether no space belongs between two lines: in Chinese and Japanese, and within Korean words."""
+    if korean_spaces and not before.spaced and _HANGUL.match(text[-1:]) and _HANGUL.match(following):
+        return True
+    return bool(_CJK_END.search(text) and _CJK_START.search(following))
 
 
 def _dehyphenated(text: str, following: str, words: frozenset[str], *, marked: bool) -> str:
@@ -161,20 +170,25 @@ def _continues(paragraph: Paragraph, line: Line, leading: float, rights: dict[in
         return True
     if len(line.text) < _TINY and len(before.text) < _TINY and paragraph.kind == "paragraph":
         return True  # letters of a figure or a formula
-    if before.rtl != line.rtl or not 0.85 <= line.size / max(before.size, 0.1) <= 1.18:
-        return False
-    if _starts_item(line.text) or _is_figures(line) or _LEADERS.search(before.text) or paragraph.kind == "table_row":
+    if _is_of_another_kind(paragraph, line):
         return False
     drop = before.bottom - line.bottom
     if drop <= 0.3 * line.size:
         return _goes_on_in_next_column(before, line)
+    apart = drop > max(1.3 * leading, 1.15 * line.size) or not _overlaps(before, line)
+    return not (apart or _is_indented(paragraph, line) or _ended_early(before, line, rights))
+
+
+def _is_of_another_kind(paragraph: Paragraph, line: Line) -> bool:
+    """Another direction, size or weight, an item of a list, a row of figures."""
+    before = paragraph.lines[-1]
+    if before.rtl != line.rtl or not 0.85 <= line.size / max(before.size, 0.1) <= 1.18:
+        return True
     if before.bold != line.bold and (before.bold or len(paragraph.lines) == 1):
-        return False
-    if drop > max(1.3 * leading, 1.15 * line.size) or not _overlaps(before, line):
-        return False
-    if _is_indented(paragraph, line):
-        return False
-    return not _ended_early(before, line, rights)
+        return True
+    if paragraph.kind == "table_row" or _LEADERS.search(before.text):
+        return True
+    return _starts_item(line.text) or _is_figures(line)
 
 
 def _goes_on_in_next_column(before: Line, line: Line) -> bool:
@@ -221,7 +235,7 @@ def _end(line: Line) -> float:
 
 
 def _right_edges(lines: Sequence[Line]) -> dict[int, float]:
-    """Where the neighbours of each line that begin at about the same place usually end; by the line's `id`."""
+    """Where those neighbours of each line usually end that begin where it does; by the line's `id`."""
     edges: dict[int, float] = {}
     for index, line in enumerate(lines):
         near = lines[max(0, index - _NEIGHBOURS) : index + _NEIGHBOURS + 1]
@@ -235,7 +249,7 @@ def _leading(lines: Sequence[Line]) -> float:
     """The usual distance from one line to the next."""
     drops = [
         before.bottom - line.bottom
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if 0.5 * line.size < before.bottom - line.bottom < 3 * line.size and _overlaps(before, line)
     ]
     return median(drops) if drops else 12.0

@@ -104,7 +104,9 @@ def _characters(textpage: Any) -> str:
     get = pdfium.FPDFText_GetUnicode
     raw = textpage.raw
     codes = (get(raw, index) for index in range(count))
-    return "".join(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd" for code in codes)
+    return "".join(
+        chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd" for code in codes
+    )
 
 
 def _line(textpage: Any, body: str, start: int, *, hyphen: bool) -> Line:
@@ -114,7 +116,7 @@ def _line(textpage: Any, body: str, start: int, *, hyphen: bool) -> Line:
     rtl = is_right_to_left(stripped)
     samples = {first + (last - first) * step // _SAMPLES for step in range(_SAMPLES + 1)}
     boxes = [_box(textpage, first + offset) for offset in _visible(stripped, samples, first)]
-    line = Line(
+    return Line(
         text=logical_order(textpage, stripped, first) if rtl else stripped,
         left=min(box[0] for box in boxes),
         bottom=min(box[1] for box in boxes),
@@ -126,7 +128,6 @@ def _line(textpage: Any, body: str, start: int, *, hyphen: bool) -> Line:
         spaced=body != body.rstrip(),
         rtl=rtl,
     )
-    return line
 
 
 def _visible(text: str, samples: set[int], first: int) -> list[int]:
@@ -152,7 +153,13 @@ def _is_bold(textpage: Any, index: int) -> bool:
     if not size:
         return False
     lowered = name.value.lower()
-    return bool(flags.value & _BOLD_FLAG) or b"bold" in lowered or b"black" in lowered or b"cmbx" in lowered or b"-medi" in lowered
+    return (
+        bool(flags.value & _BOLD_FLAG)
+        or b"bold" in lowered
+        or b"black" in lowered
+        or b"cmbx" in lowered
+        or b"-medi" in lowered
+    )
 
 
 def _is_visible(line: Line, edges: tuple[float, float, float, float]) -> bool:

@@ -1,8 +1,8 @@
 """Right-to-left lines of PDF pages in the order in which they are read.
 
-PDF files place glyphs; the order of their codes is the writer's affair, ligatures stand for several letters and
-spaces may be missing. So such a line is put together again from where its glyphs stand: from right to left,
-with the words of left-to-right scripts and numbers turned round.
+PDF files place glyphs; the order of their codes is the writer's affair, ligatures stand for several letters
+and spaces may be missing. So such a line is put together again from where its glyphs stand: from right to
+left, with the words of left-to-right scripts and numbers turned round.
 """
 
 from __future__ import annotations
@@ -69,7 +69,11 @@ def _glyphs(textpage: Any, text: str, first: int) -> list[_Glyph]:
         if not pdfium.FPDFText_GetCharOrigin(textpage.raw, index, x, y):
             continue
         here = (x.value, y.value)
-        if place is not None and abs(here[0] - place[0]) < _SAME_PLACE and abs(here[1] - place[1]) < _SAME_PLACE:
+        if (
+            place is not None
+            and abs(here[0] - place[0]) < _SAME_PLACE
+            and abs(here[1] - place[1]) < _SAME_PLACE
+        ):
             glyphs[-1].text = character + glyphs[-1].text
             continue
         place = here
@@ -84,11 +88,11 @@ def _glyphs(textpage: Any, text: str, first: int) -> list[_Glyph]:
 def _height(textpage: Any, index: int) -> float:
     box = pdfium.FS_RECTF()
     pdfium.FPDFText_GetLooseCharBox(textpage.raw, index, box)
-    return max(1.0, box.top - box.bottom)
+    return max(1.0, float(box.top - box.bottom))
 
 
 def _turn_left_to_right(pieces: list[str]) -> str:
-    """Turns runs of left-to-right letters and numbers, with what stands between them, back into their order."""
+    """Turns runs of left-to-right letters and numbers, and what stands between, back into order."""
     result: list[str] = []
     run: list[str] = []
     neutral: list[str] = []

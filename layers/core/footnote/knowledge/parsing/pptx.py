@@ -1,4 +1,4 @@
-"""PowerPoint presentations: slide by slide, the title first, then shapes, tables, charts, notes and comments."""
+"""PowerPoint presentations: by slide, the title first, then shapes, tables, charts, notes, comments."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _read_slide(
 
 def _topmost(tree: Any | None) -> Any | None:
     """The text that stands over all others, on slides whose title is not marked as one."""
-    placed = []
+    placed: list[tuple[int, int, Any, list[Any]]] = []
     for shape in tree if tree is not None else ():
         texts = [paragraph for paragraph in shape.iter("{*}p") if paragraph_text(paragraph).strip()]
         offset = next(shape.iter("{*}off"), None)

@@ -1,10 +1,10 @@
 """Parses documents of strangers in processes that may die.
 
-One long-lived parser process (`worker.py`) is started when it is first needed and forks a confined child per
-document: a few milliseconds instead of an interpreter start. The parent only ever reads bounded JSON from a
-pipe, so memory exhaustion, endless loops, crashes and floods of output end in an `Unreadable`. Nothing here is
-bound to an event loop or needs shared memory: it works in Lambda, where loops come and go and processes are
-frozen between invocations.
+One long-lived parser process (`worker.py`) is started when it is first needed and forks a confined child
+per document: a few milliseconds instead of an interpreter start. The parent only ever reads bounded JSON
+from a pipe, so memory exhaustion, endless loops, crashes and floods of output end in an `Unreadable`. Nothing
+here is bound to an event loop or needs shared memory: it works in Lambda, where loops come and go and
+processes are frozen between invocations.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Sandbox:
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size > limits.max_bytes:
             raise Oversized(
-                f"The file is larger than {limits.max_bytes // 1024**2} MB. Split it or make its pictures smaller."
+                f"The file is larger than {limits.max_bytes // 1024**2} MB. "
+                "Split it or make its pictures smaller."
             )
         request = wire.Request(filename[-1000:], entry.name, limits.model_dump())
         with _opened(source) as document:

@@ -96,30 +96,27 @@ def _check_openxml(source: Source, head: bytes) -> None:
 
 def _mistyped(source: Source, head: bytes) -> Unreadable:
     """The error for content that is not of the ending's format."""
-    ending = source.format.endings[0]
     if head.startswith(_OLE):
         return _old_office(source.data)
-    if b"%PDF-" in head:
-        return Mistyped("The content is a PDF. Rename the file so that it ends in .pdf.")
-    if head.startswith(_ZIPS):
-        kind = _openxml_kind(source)
-        if kind in BY_NAME:
-            entry = BY_NAME[kind]
-            return Mistyped(
-                f"The content is a {entry.label}. Rename the file so that it ends in {entry.endings[0]}."
-            )
-        return Mistyped(f"The content is {kind}, not a {source.format.label} ({ending}).")
-    what = _what(head)
+    expected = f"{source.format.label} ({source.format.endings[0]})"
+    kind = _openxml_kind(source) if head.startswith(_ZIPS) else "pdf" if b"%PDF-" in head else None
+    if kind in BY_NAME:
+        entry = BY_NAME[kind]
+        return Mistyped(
+            f"The content is a {entry.label}. Rename the file so that it ends in {entry.endings[0]}."
+        )
+    what = kind or _what(head) or _text_kind(head)
     if what:
-        return Mistyped(f"The content is {what}, not a {source.format.label} ({ending}).")
-    if not _BINARY.search(head):
-        markup = b"<html" in head.lower() or b"<!doctype html" in head.lower()
-        what = "HTML" if markup else "plain text"
-        hint = " Rename the file so that it ends in .html." if markup else ""
-        return Mistyped(f"The content is {what}, not a {source.format.label} ({ending}).{hint}")
-    return Broken(
-        f"The file does not begin like a {source.format.label} ({ending}): it is damaged or something else."
-    )
+        return Mistyped(f"The content is {what}, not a {expected}.")
+    return Broken(f"The file does not begin like a {expected}: it is damaged or something else.")
+
+
+def _text_kind(head: bytes) -> str | None:
+    """`HTML` or `plain text` for bytes that are readable as such."""
+    if _BINARY.search(head):
+        return None
+    lowered = head.lower()
+    return "HTML" if b"<html" in lowered or b"<!doctype html" in lowered else "plain text"
 
 
 def _what(head: bytes) -> str | None:

@@ -12,6 +12,7 @@ from footnote.knowledge.parsing.normalisation import clean, one_line
 SPAN = "\x1f"
 _VALUE = re.compile(r"^[\s(+\-–−<>~≈$€£¥%]*\d[\d\s.,:/%()+\-–−eE$€£¥]*$")
 _YEAR = re.compile(r"^(?:FY ?)?(?:19|20|21)\d\d(?:[/-]\d\d)?$|^Q[1-4](?: ?(?:19|20)\d\d)?$")
+_NAME = re.compile(r"[^\W\d_]{2}")
 _MAX_HEADER_CELL = 80
 _SEPARATOR = "; "
 _PLAIN_SEPARATOR = " | "
@@ -40,7 +41,7 @@ def add_table(builder: DocumentBuilder, rows: Iterable[Row], *, header: bool | N
     add_rows(builder, table, looks_like_header(table) if header is None else header and len(table) > 1)
 
 
-def add_rows(builder: DocumentBuilder, table: Sequence[Row], named: bool) -> None:  # noqa: FBT001
+def add_rows(builder: DocumentBuilder, table: Sequence[Row], named: bool) -> None:
     """Adds normalised rows; the first one or two name the columns if `named`."""
     height = header_height(table) if named else 0
     names = column_names(table[:height])
@@ -65,7 +66,7 @@ def render_row(names: Sequence[str], row: Row) -> str:
 
 def _unnamed(cells: list[str]) -> str:
     """Values between bars; of two, the first names the second (fact boxes, forms)."""
-    if len(cells) == 2 and len(cells[0]) <= _MAX_HEADER_CELL and not is_value(cells[0]):
+    if len(cells) == 2 and len(cells[0]) <= _MAX_HEADER_CELL and _NAME.search(cells[0]):
         return f"{cells[0].rstrip(' :')}: {cells[1]}"
     return _PLAIN_SEPARATOR.join(cells)
 
@@ -133,4 +134,3 @@ def is_period(cell: str) -> bool:
 
 def _filled(cell: str) -> bool:
     return bool(cell) and cell != SPAN
-

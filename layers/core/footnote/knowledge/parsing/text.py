@@ -1,4 +1,4 @@
-"""Plain text: paragraphs, headings where they are underlined or numbered, lists, and lines that were wrapped."""
+"""Plain text: paragraphs, underlined and capital headings, lists, and lines that were wrapped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """How the parent and its parser processes talk.
 
-A request is one message with two file descriptors (the document and the answer's channel). The answer is JSON:
-the parser has seen hostile bytes, so the parent believes nothing that could run code or break its invariants.
+A request is one message with two file descriptors (the document and the answer's channel). The answer is
+JSON: the parser has seen hostile bytes, so the parent believes nothing that could run code or break its
+invariants.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _child(
         confinement.limit_resources(limits.parser_memory_bytes, limits.parser_cpu_s)
         confinement.refuse_system_calls()
         kind, answer = _answer(document, request, limits)
-        with open(channel, "wb", closefd=False) as stream:  # noqa: PTH123 - a descriptor
+        with open(channel, "wb", closefd=False) as stream:
             stream.write(wire.HEADER.pack(kind, len(answer)))
             stream.write(answer)
         status = 0
@@ -164,7 +164,7 @@ def _child(
 
 def _answer(document: int, request: wire.Request, limits: IngestionSettings) -> tuple[int, bytes]:
     try:
-        with open(document, "rb") as stream:  # noqa: PTH123 - a descriptor
+        with open(document, "rb") as stream:
             data = stream.read()
         source = Source(data, request.filename, BY_NAME[request.format], limits)
         return wire.RESULT, wire.encode_document(parse_source(source))

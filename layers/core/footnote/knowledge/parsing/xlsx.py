@@ -59,7 +59,9 @@ def _sheets(package: Package, part: str, root: Any) -> list[tuple[str, str, str]
     return found
 
 
-def _read(builder: DocumentBuilder, package: Package, part: str, workbook: Workbook, max_characters: int) -> None:
+def _read(
+    builder: DocumentBuilder, package: Package, part: str, workbook: Workbook, max_characters: int
+) -> None:
     sheet = read_sheet(package, part, workbook, max_characters)
     if sheet.formulas:
         builder.warn(

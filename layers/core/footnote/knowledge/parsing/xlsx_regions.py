@@ -50,7 +50,7 @@ def _add(builder: DocumentBuilder, captions: Sequence[str], rows: Rows, level: i
     """Adds the lines above a table, as headings where they are short, and the table.
 
     Returns:
-        How many headings deep the sheet is now: a table without lines of its own stands under those before it.
+        How many headings deep the sheet is now: a table without lines of its own stands under them.
     """
     level = 0 if captions else level
     for line in captions:

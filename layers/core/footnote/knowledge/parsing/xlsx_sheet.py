@@ -1,4 +1,4 @@
-"""Worksheets as sparse rows, streamed: only cells that hold something cost anything, whatever range is declared."""
+"""Worksheets as sparse rows, streamed: only filled cells cost anything, whatever range is declared."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def read_sheet(package: Package, part: str, workbook: Workbook, max_characters: 
                 sheet.rows.append((number, cells))
                 characters += sum(map(len, cells.values()))
                 if characters > max_characters:
-                    raise Oversized(f"A sheet has more than {max_characters:,} characters. Split the workbook.")
+                    raise Oversized(
+                        f"A sheet has more than {max_characters:,} characters. Split the workbook."
+                    )
     _spread_merged(sheet, merged)
     return sheet
 

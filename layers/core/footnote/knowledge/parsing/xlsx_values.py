@@ -105,7 +105,7 @@ def _date(serial: float, kind: str, *, base_1904: bool) -> str:
 
 @lru_cache(maxsize=1024)
 def _parse(code: str) -> NumberFormat:
-    section = code.split(";")[0]
+    section = code.partition(";")[0]
     if section.strip().lower() in ("", "general", "@", "standard") or "general" in section.lower():
         return _GENERAL
     if _ELAPSED.search(section):
