@@ -143,7 +143,7 @@ QUESTIONS = [
     Expected(
         ("unstructured__2023-half-year-analyses-by-segment.xlsx",),
         "What were the sales of Zone NA in January–June 2023 in millions of CHF?",
-        ("12553",),
+        ("12,553",),
         1,
     ),
     Expected(("docling__formatting.html",), "How is water written using sub?", ("Water",)),
