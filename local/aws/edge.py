@@ -104,6 +104,9 @@ class AwsEdge:
             return await self._sagemaker.invoke(principal, endpoint[1], headers, body)
         target = request.header("x-amz-target") or ""
         parameters = _json_object(body) if target else {}
+        if target == "AmazonSQS.ListQueues":
+            principal.require_operator(target)
+            return self._sqs.list_queues(parameters)
         if service == "sqs" and (queue := self._sqs.queue_of(target, parameters)) is not None:
             principal.require_operator(target)
             return await self._sqs.serve(target, queue, parameters)

@@ -37,6 +37,7 @@ class SqsService:
         self._queues = queues
         self._base_url = base_url
         self._operations: dict[str, Callable[[str, Parameters], Awaitable[Parameters]]] = {
+            "CreateQueue": self._get_queue_url,  # it is there already
             "GetQueueUrl": self._get_queue_url,
             "GetQueueAttributes": self._get_queue_attributes,
             "SendMessage": self._send_message,
@@ -71,8 +72,13 @@ class SqsService:
         if operation is None:
             name = target.removeprefix(_PREFIX)
             raise AwsError("UnsupportedOperation", f"The local stack's queues have no operation {name}.")
-        body = json.dumps(await operation(queue, parameters)).encode()
-        return Answer(200, [(b"content-type", b"application/x-amz-json-1.0")], body)
+        return _json(await operation(queue, parameters))
+
+    def list_queues(self, parameters: Parameters) -> Answer:
+        """The stack's queues, by name."""
+        prefix = str(parameters.get("QueueNamePrefix") or "")
+        names = [name for name in sorted(self._queues.definitions) if name.startswith(prefix)]
+        return _json({"QueueUrls": [self.url(name) for name in names]})
 
     def url(self, queue: str) -> str:
         """A queue's address."""
@@ -163,6 +169,10 @@ class SqsService:
     async def _purge_queue(self, queue: str, _: Parameters) -> Parameters:
         await self._queues.purge(queue)
         return {}
+
+
+def _json(document: Parameters) -> Answer:
+    return Answer(200, [(b"content-type", b"application/x-amz-json-1.0")], json.dumps(document).encode())
 
 
 async def _wait(changed: asyncio.Event, seconds: float) -> None:

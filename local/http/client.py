@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httptools
 
@@ -32,12 +32,16 @@ class HttpResponse:
         return next((value for key, value in self.headers if key == name), b"")
 
 
-@dataclass
 class _Answer:
-    headers: Headers = field(default_factory=list)
-    body: list[bytes] = field(default_factory=list)
-    headed: bool = False
-    complete: bool = False
+    """Collects what the parser finds."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.headers: Headers = []
+        self.body: list[bytes] = []
+        self.headed = False
+        self.complete = False
+        self.keeps_alive = False
 
     def on_headers_complete(self) -> None:
         self.headed = True
@@ -50,6 +54,10 @@ class _Answer:
 
     def on_message_complete(self) -> None:
         self.complete = True
+        self.keeps_alive = self.parser.should_keep_alive()  # known at this very moment only
+
+    def response(self) -> HttpResponse:
+        return HttpResponse(self.parser.get_status_code(), self.headers, b"".join(self.body))
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,6 @@ class HttpClient:
 
     async def _read(self, reader: asyncio.StreamReader, method: str) -> tuple[HttpResponse, bool]:
         answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
         received = False
         while not answer.complete:
             try:
@@ -161,20 +168,16 @@ class HttpClient:
                 if not received:
                     raise _ClosedBeforeAnswer(f"{self._host}:{self._port} closed the connection")
                 if _ends_with_connection(answer.headers):
-                    return self._response(parser, answer), False
+                    return answer.response(), False
                 raise HttpError(f"{self._host}:{self._port} closed the connection amid its answer")
             received = True
             try:
-                parser.feed_data(data)
+                answer.parser.feed_data(data)
             except httptools.HttpParserError as error:
                 raise HttpError(f"{self._host}:{self._port} sent what is not HTTP") from error
             if method == "HEAD" and answer.headed:
-                return self._response(parser, answer), False
-        return self._response(parser, answer), bool(parser.should_keep_alive())
-
-    @staticmethod
-    def _response(parser: httptools.HttpResponseParser, answer: _Answer) -> HttpResponse:
-        return HttpResponse(parser.get_status_code(), answer.headers, b"".join(answer.body))
+                return answer.response(), False
+        return answer.response(), answer.keeps_alive
 
 
 class _ClosedBeforeAnswer(HttpError):

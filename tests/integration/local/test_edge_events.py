@@ -162,7 +162,9 @@ async def test_moto_gets_back_what_it_forgot(stack, moto):
 
 async def test_the_queue_speaks_sqs(quick):
     sqs = client(quick, "sqs")
+    listed = (await call(sqs.list_queues, QueueNamePrefix="ingest"))["QueueUrls"]
     url = (await call(sqs.get_queue_url, QueueName="ingest-dead-letters"))["QueueUrl"]
+    assert listed == [url.removesuffix("-dead-letters"), url]
     waiting = asyncio.create_task(call(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=5))
     await asyncio.sleep(0.2)
     text = {"DataType": "String", "StringValue": "v"}
