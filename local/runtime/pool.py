@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -104,10 +105,20 @@ class FunctionPool:
         if self._idle:
             self._end(self._idle.pop(0))
 
-    def evict_idle_since(self, moment: float) -> None:
-        """Ends what was last used before `moment` (`time.monotonic()`)."""
-        while self._idle and self._idle[0].last_used < moment:
-            self.evict()
+    def evict_unused(self, idle_ttl_s: float, surplus_ttl_s: float) -> None:
+        """Ends what has been idle for too long.
+
+        Args:
+            idle_ttl_s: How long the last environment may be idle.
+            surplus_ttl_s: How long those may be that a burst of requests started beside it.
+        """
+        live = len(self._live)
+        for environment in list(self._idle):
+            ttl_s = surplus_ttl_s if live > 1 else idle_ttl_s
+            if environment.last_used < time.monotonic() - ttl_s:
+                self._idle.remove(environment)
+                self._end(environment)
+                live -= 1
 
     async def close(self) -> None:
         """Ends all environments; who waits gets `RuntimeStopped`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from local.runtime.staging import ExecutionPlan, Layers, make_plan
 from local.stack import StackConfig
 
 IDLE_TTL_S = 300.0
+SURPLUS_TTL_S = 30.0
 _SWEEP_S = 15.0
 _ENVIRONMENTS_PER_FUNCTION = 4
 
@@ -117,7 +117,7 @@ class FunctionRuntime:
         while True:
             await asyncio.sleep(min(_SWEEP_S, self._idle_ttl_s))
             for pool in self._pools.values():
-                pool.evict_idle_since(time.monotonic() - self._idle_ttl_s)
+                pool.evict_unused(self._idle_ttl_s, min(SURPLUS_TTL_S, self._idle_ttl_s))
 
 
 def _factory(plan: ExecutionPlan, log: FunctionLog, emulator: Path | None) -> Factory:

@@ -133,6 +133,19 @@ async def test_a_full_and_busy_house_makes_callers_wait(workshop):
     assert len(workshop.live) == 1
 
 
+async def test_what_a_burst_left_over_goes_first(workshop):
+    functions = pool(workshop)
+    await asyncio.gather(*(who(functions, 0.25) for _ in range(3)))
+    await asyncio.sleep(0.05)
+    functions.evict_unused(idle_ttl_s=60, surplus_ttl_s=0.01)
+    await asyncio.sleep(0.01)
+    assert len(workshop.made) == 3
+    assert len(workshop.live) == 1
+    functions.evict_unused(idle_ttl_s=0.01, surplus_ttl_s=0.01)
+    await asyncio.sleep(0.01)
+    assert workshop.live == []
+
+
 async def test_each_failed_start_is_told_to_one_caller(workshop):
     workshop.failures = 1
     functions = pool(workshop, limit=1)
