@@ -1,0 +1,31 @@
+"""Which generators the settings put together."""
+
+import pytest
+
+from footnote.composition import Container
+from footnote.models import FallbackGenerator
+from footnote.models.providers.openai import OpenAIGenerator
+from footnote.platform.settings import GenerationSettings, Settings
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    monkeypatch.setenv("APP_ENVIRONMENT", "test")
+
+
+def test_without_a_server_answers_are_extractive():
+    container = Container(Settings())
+    assert container.language_model is None
+    assert container.generators.grounded is container.extractive
+    assert container.generators.free.name == "none"
+
+
+def test_a_server_answers_first_and_the_extractive_answerer_stands_behind_it():
+    container = Container(
+        Settings(generation=GenerationSettings(base_url="http://127.0.0.1:1/v1", model="qwen3"))
+    )
+    generators = container.generators
+    assert isinstance(generators.grounded, FallbackGenerator)
+    assert generators.grounded.name == "qwen3"
+    assert isinstance(generators.free, OpenAIGenerator)
+    assert generators.extractive is container.extractive
