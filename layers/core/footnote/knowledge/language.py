@@ -97,6 +97,9 @@ def _index() -> dict[str, tuple[tuple[str, float], ...]]:
 
 
 _WORDS = _index()
+_FUNCTION_WORDS = {
+    language: frozenset(words.split()) for language, words in _STOP_WORDS.items() if language != "en"
+}
 # Letters that one language uses and its nearest neighbours do not, worth a little beside the words.
 _LETTERS: tuple[tuple[re.Pattern[str], dict[str, float]], ...] = tuple(
     (re.compile(f"[{letters}]"), weights)
@@ -114,6 +117,17 @@ _LETTERS: tuple[tuple[re.Pattern[str], dict[str, float]], ...] = tuple(
         ("ơưđạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ", {"vi": 1.0}),
     )
 )
+
+
+def without_function_words(text: str, language: str) -> str:
+    """`text` without the commonest words of `language`, which say nothing about what a text is about.
+
+    Unchanged for languages without a list, and for English, whose list the search engine has itself.
+    """
+    words = _FUNCTION_WORDS.get(language)
+    if words is None:
+        return text
+    return _WORD.sub(lambda word: "" if word[0].lower() in words else word[0], text)
 
 
 def detect_language(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from footnote.knowledge.language import without_function_words
 from footnote.knowledge.lexical import lexical_form
 from footnote.stores.postgres.database import Cursor
 
@@ -34,7 +35,8 @@ def analysis(text: str, language: str) -> dict[str, str | None]:
     """What the database analyses: `common` as English, `native` with `configuration` if that is not null."""
     configuration = CONFIGURATIONS.get(language)
     native = lexical_form(text, fold_accents=False) if configuration else None
-    return {"common": lexical_form(text), "native": native, "configuration": configuration}
+    common = lexical_form(without_function_words(text, language))
+    return {"common": common, "native": native, "configuration": configuration}
 
 
 _LOCK = "SELECT FROM knowledge.corpora WHERE organization_id = %(organization_id)s FOR UPDATE"
