@@ -30,8 +30,10 @@ from footnote.stores.postgres.claims import OPEN_STAGES, Claims
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.duplicates import find_same_bytes, tie
 from footnote.stores.postgres.staging import JOB, MINE, stage_chunks, stored_ordinals, unstage
-from footnote.stores.postgres.vectors import register_model
+from footnote.stores.postgres.vectors import EmbeddingModels
 
+# Owners of key prefixes that one process remembers.
+_OWNERS = 10_000
 _OWNER = "SELECT organization_id, storage_prefix FROM ingestion.owner_of(%(key)s)"
 # In the order in which all transactions lock: the document, then the version.
 _PROGRESS = f"""
@@ -120,13 +122,22 @@ class PostgresIngestionStore:
         self._settings = settings
         self._retrieval = retrieval
         self._claims = Claims(database, settings)
+        self._models = EmbeddingModels(database)
+        self._owners: dict[str, KeyOwner] = {}
 
     async def owner_of(self, key: str) -> KeyOwner | None:
-        """See `IngestionStore.owner_of`."""
-        async with self._database.definer_tx(background=True) as cursor:
-            await cursor.execute(_OWNER, {"key": key})
-            row = await cursor.fetchone()
-        return KeyOwner(row["organization_id"], row["storage_prefix"]) if row else None
+        """See `IngestionStore.owner_of`. No prefix lies within another and none is ever given to another."""
+        folders = "/".join(key.split("/", 2)[:2]) + "/"
+        if folders not in self._owners:
+            async with self._database.definer_tx(background=True) as cursor:
+                await cursor.execute(_OWNER, {"key": key})
+                row = await cursor.fetchone()
+            if row is None:
+                return None
+            if len(self._owners) >= _OWNERS:
+                self._owners.clear()
+            self._owners[row["storage_prefix"]] = KeyOwner(row["organization_id"], row["storage_prefix"])
+        return self._owners.get(folders)
 
     async def claim(
         self, context: OrganizationContext, event: ObjectEvent, prefix: str
@@ -160,8 +171,8 @@ class PostgresIngestionStore:
         model: EmbeddingModel,
     ) -> set[int]:
         """See `IngestionStore.stored_ordinals`."""
+        names = await self._names_with_model(context, job, model)
         async with self._database.tenant_tx(context, background=True) as cursor:
-            names = {**self._names(context, job), "model_id": await register_model(cursor, model)}
             return await stored_ordinals(cursor, names, chunks)
 
     async def stage(
@@ -173,8 +184,8 @@ class PostgresIngestionStore:
         vectors: Sequence[Sequence[float]],
     ) -> None:
         """See `IngestionStore.stage`."""
+        names = await self._names_with_model(context, job, version.model)
         async with self._database.tenant_tx(context, background=True) as cursor:
-            names = {**self._names(context, job), "model_id": await register_model(cursor, version.model)}
             await stage_chunks(cursor, names, version, chunks, vectors)
             chunks_so_far = chunks[-1].ordinal + 1
             progress = Progress(Stage.EMBEDDED, version.units_total, version.units_read, chunks_so_far)
@@ -189,28 +200,27 @@ class PostgresIngestionStore:
         vectors: Sequence[Sequence[float]],
     ) -> None:
         """See `IngestionStore.activate`."""
+        names = await self._names_with_model(context, job, version.model)
         try:
             async with self._database.tenant_tx(context, background=True) as cursor:
-                names = {**self._names(context, job), "model_id": await register_model(cursor, version.model)}
-                if chunks:
-                    await stage_chunks(cursor, names, version, chunks, vectors)
-                await self._switch(cursor, names, version)
+                stored = await stage_chunks(cursor, names, version, chunks, vectors) if chunks else 0
+                await self._switch(cursor, names, version, is_complete=stored == version.chunk_count)
         except UniqueViolation as error:
             if error.diag.constraint_name != "documents_content":
                 raise
             raise DuplicateContent from error
 
-    async def _switch(self, cursor: Cursor, names: dict[str, Any], version: StagedVersion) -> None:
+    async def _switch(
+        self, cursor: Cursor, names: dict[str, Any], version: StagedVersion, *, is_complete: bool
+    ) -> None:
         organization_id, document_id = names["organization_id"], names["document_id"]
         await lexical_index.lock_corpus(cursor, organization_id)
         await cursor.execute(_LOCK_SWITCH, names)
         current = await cursor.fetchone()
         if current is None:
             raise Superseded
-        await cursor.execute(_COMPLETE, {**names, "chunk_count": version.chunk_count})
-        row = await cursor.fetchone()
-        if row is None or not row["complete"]:
-            raise RuntimeError("a version was to be activated before all of its chunks were stored")
+        if not is_complete:
+            await _demand_all_chunks(cursor, {**names, "chunk_count": version.chunk_count})
         if current["active_version"] is not None:
             await lexical_index.remove_version(
                 cursor, organization_id, document_id, current["active_version"]
@@ -245,6 +255,11 @@ class PostgresIngestionStore:
         async with self._database.tenant_tx(context, background=True) as cursor:
             await cursor.execute(_RELEASE, self._names(context, job))
 
+    async def _names_with_model(
+        self, context: OrganizationContext, job: IngestionJob, model: EmbeddingModel
+    ) -> dict[str, Any]:
+        return {**self._names(context, job), "model_id": await self._models.number(context, model)}
+
     def _names(self, context: OrganizationContext, job: IngestionJob) -> dict[str, Any]:
         return {
             "organization_id": context.organization_id,
@@ -255,6 +270,13 @@ class PostgresIngestionStore:
             "key": job.key,
             "lease_s": self._settings.lease_s,
         }
+
+
+async def _demand_all_chunks(cursor: Cursor, names: dict[str, Any]) -> None:
+    await cursor.execute(_COMPLETE, names)
+    row = await cursor.fetchone()
+    if row is None or not row["complete"]:
+        raise RuntimeError("a version was to be activated before all of its chunks were stored")
 
 
 async def _show(cursor: Cursor, names: dict[str, Any], progress: Progress) -> None:

@@ -118,13 +118,11 @@ _PASSAGES = """
        AND c.version = d.active_version
 """
 _CORPUS_VERSION = "SELECT corpus_version FROM knowledge.corpora WHERE organization_id = %(organization_id)s"
-_ANALYZE = f"""
-    SELECT tsvector_to_array({LEXEMES.format("parsed")}) AS terms
-      FROM (SELECT t.number, t.native, %(configuration)s::text AS configuration,
-                   to_tsvector('english', t.common) AS plain
-              FROM unnest(%(common)s::text[], %(native)s::text[])
-                   WITH ORDINALITY AS t (common, native, number)
-           ) parsed
+# Words of one analysis only: a word that both find in two forms would count twice in a share of words.
+_ANALYZE = """
+    SELECT tsvector_to_array(CASE WHEN %(configuration)s::text IS NULL THEN to_tsvector('english', t.common)
+                                  ELSE to_tsvector(%(configuration)s::regconfig, t.native) END) AS terms
+      FROM unnest(%(common)s::text[], %(native)s::text[]) WITH ORDINALITY AS t (common, native, number)
      ORDER BY number
 """
 _IDF = """

@@ -52,7 +52,7 @@ _STAGE = f"""
           FROM stored s
           JOIN unnest(%(ordinals)s::int[], %(vectors)s::text[]) AS e (ordinal, vector) USING (ordinal)
     )
-    SELECT FROM mine
+    SELECT (SELECT count(*) FROM stored) AS stored FROM mine
 """
 
 
@@ -81,8 +81,8 @@ async def stage_chunks(
     version: StagedVersion,
     chunks: Sequence[ChunkDraft],
     vectors: Sequence[Sequence[float]],
-) -> None:
-    """Stores chunks with their vectors.
+) -> int:
+    """Stores chunks with their vectors; how many were not there before.
 
     It locks nothing that another transaction waits for, so it may run before the corpus is locked. The fence
     is read, not held: what a worker stores after it lost its lease stays invisible and is purged.
@@ -98,8 +98,10 @@ async def stage_chunks(
         "vectors": [vector_literal(vector) for vector in vectors],
     }
     await cursor.execute(_STAGE, values)
-    if cursor.rowcount == 0:
+    row = await cursor.fetchone()
+    if row is None:
         raise Superseded
+    return int(row["stored"])
 
 
 def _row(chunk: ChunkDraft, language: str) -> dict[str, Any]:

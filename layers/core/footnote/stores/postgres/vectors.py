@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from footnote.models.ports import EmbeddingModel
-from footnote.stores.postgres.database import Cursor
+from footnote.platform.context import OrganizationContext
+from footnote.stores.postgres.database import Cursor, Database
 
 _FIND = """
     SELECT embedding_model_id FROM knowledge.embedding_models
@@ -22,22 +23,30 @@ def vector_literal(vector: Sequence[float]) -> str:
     return "[" + ",".join([f"{value:.6g}" for value in vector]) + "]"
 
 
-async def find_model(cursor: Cursor, model: EmbeddingModel) -> int | None:
-    """The number of a model that has vectors here, or `None`."""
-    await cursor.execute(_FIND, _names(model))
+class EmbeddingModels:
+    """The models whose vectors are stored. A number, once given, never changes, so it is remembered."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._numbers: dict[EmbeddingModel, int] = {}
+
+    async def number(self, context: OrganizationContext, model: EmbeddingModel) -> int:
+        """The number that stands for `model` beside its vectors; a new model gets one."""
+        if model not in self._numbers:
+            # In a transaction of its own: a number that is rolled back must not be remembered.
+            async with self._database.tenant_tx(context, background=True) as cursor:
+                number = await _register(cursor, model)
+            self._numbers[model] = number
+        return self._numbers[model]
+
+
+async def _register(cursor: Cursor, model: EmbeddingModel) -> int:
+    names = {"name": model.name, "revision": model.revision, "dimension": model.dimension}
+    await cursor.execute(_FIND, names)
     row = await cursor.fetchone()
-    return int(row["embedding_model_id"]) if row else None
-
-
-async def register_model(cursor: Cursor, model: EmbeddingModel) -> int:
-    """The number of a model, new or known."""
-    number = await find_model(cursor, model)
-    if number is None:
-        await cursor.execute(_ADD, _names(model))
-        number = await find_model(cursor, model)
-    assert number is not None
-    return number
-
-
-def _names(model: EmbeddingModel) -> dict[str, object]:
-    return {"name": model.name, "revision": model.revision, "dimension": model.dimension}
+    if row is None:
+        await cursor.execute(_ADD, names)
+        await cursor.execute(_FIND, names)
+        row = await cursor.fetchone()
+    assert row is not None
+    return int(row["embedding_model_id"])

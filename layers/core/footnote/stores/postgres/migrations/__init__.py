@@ -12,4 +12,6 @@ def run_sql(name: str) -> None:
     from alembic import op
 
     statements = (SQL / name).read_bytes()
-    op.get_bind().connection.driver_connection.execute(statements)
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    connection.execute(statements)

@@ -20,7 +20,8 @@ CREATE TABLE core.organizations (
     kind text NOT NULL DEFAULT 'team' CHECK (kind IN ('personal', 'team')),
     plan text NOT NULL DEFAULT 'free',
     settings jsonb NOT NULL DEFAULT '{}',
-    storage_prefix text NOT NULL UNIQUE CHECK (storage_prefix LIKE '%/'),
+    -- Two folders, always: no prefix lies within another, so a key has one owner.
+    storage_prefix text NOT NULL UNIQUE CHECK (storage_prefix ~ '^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+/$'),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );

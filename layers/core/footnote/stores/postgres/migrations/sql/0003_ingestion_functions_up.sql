@@ -14,13 +14,11 @@ CREATE SCHEMA ingestion AUTHORIZATION footnote_definer;
 GRANT USAGE ON SCHEMA ingestion TO footnote_app, footnote_jobs;
 SET LOCAL ROLE footnote_definer;
 
--- The organization with the longest registered prefix of the key.
+-- The organization that has registered the key's first two folders.
 CREATE FUNCTION ingestion.owner_of(p_key text) RETURNS TABLE (organization_id uuid, storage_prefix text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.organization_id, o.storage_prefix FROM core.organizations o
-     WHERE o.storage_prefix IN (
-         SELECT left(p_key, i) FROM generate_series(1, length(p_key)) AS i WHERE substr(p_key, i, 1) = '/')
-     ORDER BY length(o.storage_prefix) DESC LIMIT 1
+     WHERE o.storage_prefix = substring(p_key FROM '^[^/]+/[^/]+/')
 $$;
 
 -- Removes the chunks of versions that were superseded long enough ago for no running request to read them.
