@@ -187,6 +187,7 @@ class Container:
     def ingestion(self) -> Ingestion:
         from footnote.knowledge.chunking import chunk
         from footnote.knowledge.ingestion import Ingestion
+        from footnote.knowledge.joining import JoiningEmbedder
         from footnote.knowledge.parsing import parse
         from footnote.stores.postgres.ingestion import PostgresIngestionStore
 
@@ -194,7 +195,7 @@ class Container:
         return Ingestion(
             store=PostgresIngestionStore(self.database, settings.ingestion, settings.retrieval),
             objects=self.objects,
-            embedder=self.embedder,
+            embedder=JoiningEmbedder(self.embedder, settings.embedding.batch_size),
             parse=parse,
             chunk=chunk,
             settings=settings.ingestion,

@@ -1,0 +1,99 @@
+"""Documents that are read at the same time share requests to the embedding endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from footnote.models import Embedder, EmbeddingModel
+from footnote.platform.errors import ModelUnavailable
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The passages of one caller and where their vectors go."""
+
+    texts: Sequence[str]
+    vectors: asyncio.Future[list[list[float]]]
+
+
+class JoiningEmbedder:
+    """An `Embedder` that joins what arrives while a request is under way into the next one.
+
+    Alone, a caller waits for nobody; among many, the fixed cost of a request is shared. Long lists are sent
+    by themselves, so that short documents do not wait for long ones.
+
+    Args:
+        embedder: Who does the work.
+        most: Texts in one joined request; lists of as many or more go alone.
+    """
+
+    def __init__(self, embedder: Embedder, most: int = 32) -> None:
+        self._embedder = embedder
+        self._most = most
+        self._waiting: list[_Waiting] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def model(self) -> EmbeddingModel:
+        return await self._embedder.model()
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self._embedder.embed_queries(texts)
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        if len(texts) >= self._most:
+            return await self._embedder.embed_passages(texts)
+        waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+        return await waiting.vectors
+
+    async def _send(self) -> None:
+        while self._waiting:
+            joined = self._take()
+            try:
+                vectors = await self._embedder.embed_passages([text for one in joined for text in one.texts])
+            except ModelUnavailable as error:
+                await self._send_apart(joined, error)
+            except Exception as error:  # noqa: BLE001 - handed to everybody who waits for it
+                _fail(joined, error)
+            else:
+                _hand_out(joined, vectors)
+
+    def _take(self) -> list[_Waiting]:
+        """The first in line, and those behind it that fit into the same request. Who gave up is left out."""
+        self._waiting = [one for one in self._waiting if not one.vectors.done()]
+        taken: list[_Waiting] = []
+        size = 0
+        while self._waiting and (not taken or size + len(self._waiting[0].texts) <= self._most):
+            taken.append(self._waiting.pop(0))
+            size += len(taken[-1].texts)
+        return taken
+
+    async def _send_apart(self, joined: list[_Waiting], error: ModelUnavailable) -> None:
+        """One document's text must not fail the others': each is tried by itself."""
+        if len(joined) <= 1:
+            _fail(joined, error)
+            return
+        for one in joined:
+            try:
+                _hand_out([one], await self._embedder.embed_passages(one.texts))
+            except ModelUnavailable as own:
+                _fail([one], own)
+
+
+def _hand_out(joined: list[_Waiting], vectors: list[list[float]]) -> None:
+    start = 0
+    for one in joined:
+        end = start + len(one.texts)
+        if not one.vectors.done():
+            one.vectors.set_result(vectors[start:end])
+        start = end
+
+
+def _fail(joined: list[_Waiting], error: Exception) -> None:
+    for one in joined:
+        if not one.vectors.done():
+            one.vectors.set_exception(error)
