@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from footnote.knowledge import ChunkDraft, ObjectEvent, StagedVersion
-from footnote.models import Embedder
+from footnote.models import Embedder, EmbeddingModel
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
 from footnote.platform.settings import IngestionSettings, RetrievalSettings
@@ -49,34 +49,54 @@ async def index(
     return [await _index_one(store, embedder, context, document) for document in documents]
 
 
-async def _index_one(
-    store: PostgresIngestionStore, embedder: Embedder, context: OrganizationContext, document: Text
+@dataclass(frozen=True)
+class Indexed:
+    """A document that is cut and embedded."""
+
+    title: str
+    text: str
+    language: str
+    drafts: Sequence[ChunkDraft]
+    vectors: Sequence[Sequence[float]]
+    unit_kind: str | None = None
+
+
+async def activate(
+    store: PostgresIngestionStore, model: EmbeddingModel, context: OrganizationContext, document: Indexed
 ) -> UUID:
+    """Makes a document searchable as ingestion does; its id."""
     prefix = f"organizations/{context.organization_id}/"
-    text = "\n".join(document.chunks)
-    event = ObjectEvent(
-        "documents", f"{prefix}{new_id()}.txt", True, f"{new_id().hex:0>16}", None, None, len(text)
-    )
+    size = len(document.text)
+    event = ObjectEvent("documents", f"{prefix}{new_id()}.txt", True, new_id().hex, None, None, size)
     job = await store.claim(context, event, prefix)
     assert job is not None
-    drafts = _drafts(document)
+    units = len(document.drafts) if document.unit_kind else 0
     version = StagedVersion(
         title=document.title,
         language=document.language,
-        sha256=hashlib.sha256(f"{new_id()}{text}".encode()).hexdigest(),
+        sha256=hashlib.sha256(f"{job.document_id}{document.text}".encode()).hexdigest(),
         format="txt",
-        size=len(text),
+        size=size,
         unit_kind=document.unit_kind,
-        units_total=len(drafts) if document.unit_kind else 0,
-        units_read=len(drafts) if document.unit_kind else 0,
-        characters=len(text),
-        chunk_count=len(drafts),
+        units_total=units,
+        units_read=units,
+        characters=size,
+        chunk_count=len(document.drafts),
         warnings=(),
-        model=await embedder.model(),
+        model=model,
     )
-    vectors = await embedder.embed_passages([draft.embedding_text for draft in drafts])
-    await store.activate(context, job, version, drafts, vectors)
+    await store.activate(context, job, version, document.drafts, document.vectors)
     return job.document_id
+
+
+async def _index_one(
+    store: PostgresIngestionStore, embedder: Embedder, context: OrganizationContext, document: Text
+) -> UUID:
+    drafts = _drafts(document)
+    vectors = await embedder.embed_passages([draft.embedding_text for draft in drafts])
+    text = "\n".join(document.chunks)
+    indexed = Indexed(document.title, text, document.language, drafts, vectors, document.unit_kind)
+    return await activate(store, await embedder.model(), context, indexed)
 
 
 def _drafts(document: Text) -> list[ChunkDraft]:

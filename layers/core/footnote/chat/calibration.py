@@ -25,5 +25,7 @@ class Calibration:
     threshold: float
 
 
-HYBRID = Calibration(bias=-12.86, cosine=17.9, coverage=3.06, passage=4.62, missing=0.0, threshold=0.57)
-LEXICAL = Calibration(bias=-8.2, cosine=0.0, coverage=4.8, passage=8.5, missing=0.0, threshold=0.26)
+HYBRID = Calibration(
+    bias=-12.851, cosine=14.735, coverage=6.193, passage=4.813, missing=0.742, threshold=0.532
+)
+LEXICAL = Calibration(bias=-8.077, cosine=0.0, coverage=9.036, passage=7.748, missing=2.134, threshold=0.228)
