@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,12 +17,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from footnote import __version__
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import FootnoteError, NotAuthenticated
 from footnote.platform.ids import new_id
 from footnote.platform.logging import get_logger
+from footnote.platform.settings import load_settings
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
@@ -63,6 +64,59 @@ class ErrorBody(BaseModel):
     request_id: str
 
 
+class Edge:
+    """ASGI middleware around every function: request id, cross-origin headers, the last resort for errors.
+
+    Plain ASGI, not Starlette's `BaseHTTPMiddleware`, which puts a queue between a stream and its reader.
+    Preflight requests never come here: API Gateway answers them.
+
+    Args:
+        app: What is wrapped.
+        origins: Web origins that may read answers; `*` allows all.
+    """
+
+    def __init__(self, app: ASGIApp, origins: list[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        request.state.request_id = _request_id(request)
+        headers = self._headers(request)
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message = {**message, "headers": [*message["headers"], *headers]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            logger.exception("unhandled error", extra={"request_id": request.state.request_id})
+            if started:
+                raise
+            message = "An unexpected error occurred. Quote the request id to support."
+            body = ErrorBody(code="INTERNAL_ERROR", message=message, request_id=request.state.request_id)
+            await _error(500, body)(scope, receive, send_with_headers)
+
+    def _headers(self, request: Request) -> list[tuple[bytes, bytes]]:
+        headers = [(b"x-request-id", request.state.request_id.encode())]
+        origin = request.headers.get("origin")
+        if origin is not None and {"*", origin} & self._origins:
+            headers += [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                (b"access-control-expose-headers", b"X-Request-ID,Retry-After"),
+                (b"vary", b"Origin"),
+            ]
+        return headers
+
+
 def create_app(title: str) -> FastAPI:
     """A FastAPI application with Footnote's error bodies and request ids.
 
@@ -78,7 +132,7 @@ def create_app(title: str) -> FastAPI:
         responses={"4XX": {"model": ErrorBody, "description": "The request cannot be served as it is."},
                    "5XX": {"model": ErrorBody, "description": "Footnote or a dependency failed."}},
     )  # fmt: skip
-    app.middleware("http")(_with_request_id)
+    app.add_middleware(Edge, origins=load_settings().gateway.cors_origins)
     app.exception_handler(FootnoteError)(_on_footnote_error)
     app.exception_handler(RequestValidationError)(_on_validation_error)
     app.exception_handler(HTTPException)(_on_http_exception)
@@ -142,19 +196,6 @@ def _request_id(request: Request) -> str:
     if _SAFE_REQUEST_ID.fullmatch(sent):
         return sent
     return str(request_context(request).get("requestId") or new_id())
-
-
-async def _with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    request.state.request_id = _request_id(request)
-    try:
-        response = await call_next(request)
-    except Exception:
-        logger.exception("unhandled error", extra={"request_id": request.state.request_id})
-        message = "An unexpected error occurred. Quote the request id to support."
-        body = ErrorBody(code="INTERNAL_ERROR", message=message, request_id=request.state.request_id)
-        response = _error(500, body)
-    response.headers["X-Request-ID"] = request.state.request_id
-    return response
 
 
 async def _on_footnote_error(request: Request, error: Exception) -> Response:
