@@ -23,6 +23,8 @@ _OPENERS = "\"'“‘«‹([{¿¡„‚*_—–-"
 _OPENING = re.compile(f"[{re.escape(_OPENERS)}]{{0,8}}")
 _INNER_PERIODS = re.compile(r"^(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}$")
 _NEXT_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
+# What follows a period within a date of figures: "2020. 3. 11.", and in East Asian text any word.
+_DATE_GOES_ON = re.compile(r"\d{1,2}\.\s?(?:\d|[\uac00-\ud7a3])|[\uac00-\ud7a3\u3040-\u30ff\u4e00-\u9fff]")
 _LOOK_BACK = 40
 
 
@@ -127,7 +129,7 @@ def _period_ends(text: str, start: int, stop: int, following: int, *, closed: bo
     word_start = space + 1 if space >= 0 else begin
     word = text[word_start:stop].lstrip(_OPENERS)
     lowered = word.lower()
-    if lowered.isdigit():
+    if lowered[-1:].isdigit():
         return _number_ends(text, lowered, following, first=word_start <= start)
     if closed or not word:
         return True
@@ -143,6 +145,10 @@ def _period_ends(text: str, start: int, stop: int, following: int, *, closed: bo
 
 def _number_ends(text: str, number: str, following: int, *, first: bool) -> bool:
     """Whether a period after digits ends: `1. Introduction` and `3. Oktober` go on, `in 1999. The` ends."""
+    if _DATE_GOES_ON.match(text, following):
+        return False
+    if not number.isdigit():
+        return True
     if first and len(number) <= 3:
         return False
     return not (len(number) <= 2 and _next_word(text, following) in _AFTER_ORDINAL)
