@@ -196,3 +196,47 @@ async def test_every_span_is_whole_sentences_of_its_passage(ask):
                 spans = sentence_spans(passage.text)
                 assert span.start in {start for start, _ in spans}
                 assert span.end in {end for _, end in spans}
+
+
+async def test_the_sentence_that_defines_answers_what_something_is(ask):
+    passage = PromptPassage(
+        1,
+        "Farol",
+        "Farol attracts many painters. The light of Farol is seen from afar. Farol (or Ilha do Farol) is an "
+        "island of sand in the south. Many ships pass Farol at night.",
+        0.8,
+        language="en",
+    )
+    text, _ = await ask("What is Farol?", passage, max_sentences=1)
+    assert text == "Farol (or Ilha do Farol) is an island of sand in the south. [1]"
+
+
+async def test_a_row_is_whole_whatever_stands_in_its_cells(ask):
+    rows = (
+        "Name: Acme Inc. The First; Place: St. Gallen. Old town; Staff: 12\n"
+        "Name: Bolt Ltd. Trading; Place: Graz; Staff: 30"
+    )
+    passage = PromptPassage(1, "Companies", rows, 0.8, language="en")
+    _, deltas = await ask("How many staff has Acme?", passage, max_sentences=1)
+    assert quotations(deltas, passage) == [
+        "Name: Acme Inc. The First; Place: St. Gallen. Old town; Staff: 12"
+    ]
+
+
+async def test_a_line_of_code_is_shown_with_the_lines_around_it(ask):
+    code = (
+        "This is the example:\n<note>\n<to>Tove</to>\n<heading>Reminder</heading>\n</note>\n"
+        "Nothing else follows it."
+    )
+    passage = PromptPassage(1, "Notes", code, 0.8, language="en")
+    question = "Who is the note with the heading Reminder to?"
+    _, deltas = await ask(question, passage, max_sentences=1, threshold=0.0)
+    assert quotations(deltas, passage) == ["<note>\n<to>Tove</to>\n<heading>Reminder</heading>\n</note>"]
+
+
+async def test_a_heading_that_holds_the_question_comes_along(ask):
+    passage = PromptPassage(
+        1, "Notes", "Holidays\nThe house is closed in August.\nNoise\nAfter ten.", 0.8, language="en"
+    )
+    _, deltas = await ask("holidays", passage, max_sentences=1)
+    assert quotations(deltas, passage) == ["Holidays\nThe house is closed in August."]

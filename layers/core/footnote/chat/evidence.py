@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from footnote.chat.definitions import definition_of
 from footnote.knowledge import TermAnalysis, sentence_spans
 from footnote.models import PromptPassage
 
@@ -22,12 +23,14 @@ COSINE_WEIGHT = 0.5
 COVERAGE_WEIGHT = 0.5
 PASSAGE_WEIGHT = 0.6
 CONTEXT_WEIGHT = 0.5
+DEFINITION_BONUS = 0.15
 EARLIER_WEIGHT = 0.25
 """Of terms that only the question before holds: enough to keep the topic, too little to answer it again."""
 
 _HEADING_WORDS = 10
 _ENDS_SENTENCE = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
+_TABLE_ROW = re.compile(r"[^:;\n]{1,80}: [^;\n]*; [^:;\n]{1,80}: ")
 _ROW = re.compile(r"\t| \| |^\s*[-*•▪◦–]\s|^\s*\(?\d{1,3}[.)]\s|: \S|=")
 
 
@@ -66,6 +69,7 @@ class Scored:
     Attributes:
         cosine: Of the question and the sentence; `None` where nothing was embedded.
         topic_cosine: The better one of it and of the question within its conversation.
+        is_definition: The question asks what something is, and the sentence says what.
     """
 
     sentence: Sentence
@@ -73,6 +77,7 @@ class Scored:
     coverage: float
     cosine: float | None = None
     topic_cosine: float | None = None
+    is_definition: bool = False
 
     @property
     def score(self) -> float:
@@ -80,13 +85,13 @@ class Scored:
             COSINE_WEIGHT * (self.cosine or 0.0)
             + COVERAGE_WEIGHT * self.coverage
             + PASSAGE_WEIGHT * self.passage_score
+            + (DEFINITION_BONUS if self.is_definition else 0.0)
         )
 
 
 def split_passage(passage: PromptPassage) -> list[Sentence]:
     """The passage's sentences in reading order, labels marked."""
-    spans = [_trimmed(passage.text, start, end) for start, end in sentence_spans(passage.text)]
-    spans = [(start, end) for start, end in spans if start < end]
+    spans = _with_whole_rows(passage.text, sentence_spans(passage.text))
     found: list[Sentence] = []
     label = ""
     for index, (start, end) in enumerate(spans):
@@ -100,9 +105,19 @@ def split_passage(passage: PromptPassage) -> list[Sentence]:
     return found
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+def _with_whole_rows(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Joins the sentences of one table row again: a full stop in a cell does not part it from its column."""
+    joined: list[tuple[int, int]] = []
+    row_end = 0
+    for start, end in spans:
+        if joined and end <= row_end:
+            joined[-1] = (joined[-1][0], end)
+            continue
+        joined.append((start, end))
+        line_end = text.find("\n", start)
+        line_end = len(text) if line_end < 0 else line_end
+        row_end = line_end if _TABLE_ROW.match(text, start, line_end) else 0
+    return joined
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
@@ -171,6 +186,14 @@ class TermCoverage:
         )
         return self._share(own) + CONTEXT_WEIGHT * self._share(around - own)
 
+    def of_label(self, sentence: Sentence) -> float:
+        """Coverage by the label above the sentence; 0..1."""
+        return self._share(self._labels[sentence.number, sentence.index])
+
+    def of_text(self, sentence: Sentence) -> float:
+        """Coverage by the sentence alone; 0..1."""
+        return self._share(self.terms(sentence))
+
     def of_passage(self, number: int) -> float:
         """Coverage by a whole passage with its header; 0..1."""
         return self._share(self._passage_terms(number))
@@ -191,12 +214,21 @@ class TermCoverage:
 
 
 def candidates(
-    passages: Sequence[PromptPassage], sentences: Sequence[Sentence], coverage: TermCoverage
+    question: str,
+    passages: Sequence[PromptPassage],
+    sentences: Sequence[Sentence],
+    coverage: TermCoverage,
 ) -> list[Scored]:
     """Every sentence that may be an answer, best first by what is known without embedding."""
     scores = {passage.number: passage.score for passage in passages}
+    definition = definition_of(question)
     found = [
-        Scored(sentence, scores[sentence.number], coverage.of_sentence(sentence))
+        Scored(
+            sentence,
+            scores[sentence.number],
+            coverage.of_sentence(sentence),
+            is_definition=definition is not None and definition.match(sentence.text) is not None,
+        )
         for sentence in sentences
         if not sentence.is_label
     ]

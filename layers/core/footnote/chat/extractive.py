@@ -129,7 +129,7 @@ class ExtractiveAnswerer:
         language = _language(request.question, passages)
         analysis = await self._terms.analyze(request.context, texts, language)
         coverage = TermCoverage(analysis, passages, sentences)
-        ranked = candidates(passages, sentences, coverage)
+        ranked = candidates(request.question, passages, sentences, coverage)
         ranked = await self._embedded(request.question, query.conversation, ranked[:EMBEDDED_SENTENCES])
         observed = features(ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES)
         decision = decide(observed, self._threshold)
