@@ -14,7 +14,12 @@ from footnote.knowledge.tokens import count_tokens, token_starts
 _CLAUSE = re.compile(r"[;:,.!?)\]}»”]\s|\s(?=[–—|(\[{«“-])|[、，；：）」』]")
 _LINE = re.compile(r"[^\n]+")
 _TERMINAL = re.compile(r"[.!?:;…。！？؟۔।][\"'”’»)\]]*$")
+_SLACK = 1.15  # by which a part may exceed its share to end at a clause
 _FLOWING = frozenset({"paragraph", "list_item"})
+# Characters that are words of their own to the tokenizer: beside them a text can be cut without harm.
+_STANDALONE_RANGES = "!-/:-@[-`{-~\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff"
+_STANDALONE = re.compile(f"[{_STANDALONE_RANGES}]")
+_WORD_END = re.compile(rf"[\s{_STANDALONE_RANGES}]")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -50,6 +55,7 @@ class Atoms:
         self._max_characters = max_characters
         self._starts = token_starts(document.text, [block.start for block in document.blocks])
         self._forced: set[int] = set()
+        self._exact: dict[tuple[int, int], int] = {}
         self.items: list[Atom] = []
         for index, block in enumerate(document.blocks):
             self._add(index, block, document)
@@ -60,9 +66,11 @@ class Atoms:
 
     def exact(self, start: int, end: int) -> int:
         """Word pieces of a span cut anywhere."""
-        if start in self._forced or end in self._forced:
-            return count_tokens(self._text[start:end])
-        return self.count(start, end)
+        if start not in self._forced and end not in self._forced:
+            return self.count(start, end)
+        if (start, end) not in self._exact:
+            self._exact[start, end] = count_tokens(self._text[start:end])
+        return self._exact[start, end]
 
     def is_forced(self, position: int) -> bool:
         """Whether a word had to be cut here; what lies on both sides is then never put together again."""
@@ -106,10 +114,18 @@ class Atoms:
 
     def _last_cut(self, start: int, end: int) -> int:
         """The best place to cut at most `max_tokens` after `start`."""
-        first = bisect_left(self._starts, start)
-        over = first + self._max_tokens
-        furthest = self._starts[over] if over < len(self._starts) else end
-        furthest = min(furthest, start + self._max_characters, end)
+        furthest = min(end, start + self._max_characters)
+        begin, head = start, 0
+        if start in self._forced:
+            # The rest of a word that was cut is a new word, whose pieces are not among those of the whole text.
+            found = _WORD_END.search(self._text, start, furthest)
+            begin = found.start() if found else furthest
+            head = count_tokens(self._text[start:begin])
+            if head > self._max_tokens or begin == furthest:
+                return self._forced_cut(start, begin)
+        over = bisect_left(self._starts, begin) + max(self._share(begin, end) - head, 0)
+        if over < len(self._starts):
+            furthest = min(furthest, max(self._starts[over], begin))
         middle = start + (furthest - start) // 2
         clause = None
         for found in _CLAUSE.finditer(self._text, middle, furthest):
@@ -121,12 +137,22 @@ class Atoms:
             return space + 1
         return self._forced_cut(start, furthest)
 
+    def _share(self, start: int, end: int) -> int:
+        """Word pieces of the next part, so that the last one is not left with a few words."""
+        left = self.count(start, end)
+        parts = -(-left // self._max_tokens)
+        return min(self._max_tokens, int(left / max(1, parts) * _SLACK) + 1)
+
     def _forced_cut(self, start: int, furthest: int) -> int:
         """Cuts inside of a word: both halves are new words, so the counts are taken anew."""
         cut = max(furthest, start + 1)
-        while cut - start > 1 and count_tokens(self._text[start:cut]) > self._max_tokens:
-            cut = start + (cut - start) // 2
+        if _STANDALONE.match(self._text, cut - 1) or _STANDALONE.match(self._text, cut):
+            return cut
         self._forced.add(cut)
+        while cut - start > 1 and self.exact(start, cut) > self._max_tokens:
+            self._forced.discard(cut)
+            cut = start + (cut - start) // 2
+            self._forced.add(cut)
         return cut
 
     def _continues(self, atom: Atom, document: ParsedDocument) -> bool:

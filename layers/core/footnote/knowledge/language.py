@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 UNDETERMINED = "und"
 _SAMPLE = 20_000
+_SINGLE_LETTER = 0.25
 # Ranges of the scripts that decide by themselves or narrow the choice.
 _SCRIPTS = re.compile(
     r"(?P<latin>[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)|(?P<cyrillic>[\u0400-\u052f]+)|(?P<greek>[\u0370-\u03ff\u1f00-\u1fff]+)"
@@ -88,12 +89,15 @@ _STOP_WORDS: dict[str, str] = {
 
 
 def _index() -> dict[str, tuple[tuple[str, float], ...]]:
-    """Word -> (language, weight); a word of n languages speaks for each with 1/n."""
+    """Word -> (language, weight); a word of n languages speaks for each with 1/n, single letters for less."""
     owners: dict[str, list[str]] = {}
     for language, words in _STOP_WORDS.items():
         for word in dict.fromkeys(words.split()):
             owners.setdefault(word, []).append(language)
-    return {word: tuple((name, 1 / len(names)) for name in names) for word, names in owners.items()}
+    return {
+        word: tuple((name, (1.0 if len(word) > 1 else _SINGLE_LETTER) / len(names)) for name in names)
+        for word, names in owners.items()
+    }
 
 
 _WORDS = _index()

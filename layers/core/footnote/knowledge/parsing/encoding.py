@@ -21,6 +21,8 @@ _HTML_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE
 )
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{2,40})""")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_SURROGATES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # halves of UTF-16 pairs that UTF-8 has no place for
 # Browsers read these labels as their Windows supersets (WHATWG encoding standard).
 _SUPERSETS = {
     "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932",
@@ -44,8 +46,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
     wide = _wide(data)
     if wide:
         return data.decode(wide, "replace")
-    if data.count(0, 0, _SAMPLE) > len(data[:_SAMPLE]) // 100:
+    if _is_binary(data[:_SAMPLE]):
         raise Mistyped("The file holds binary data, not text.")
+    data = _SURROGATES.sub(b"\xef\xbf\xbd", data)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -59,6 +62,12 @@ def decode(data: bytes, declared: str | None = None) -> str:
         except (UnicodeDecodeError, LookupError):
             pass  # a wrong declaration: guess instead
     return data.decode(_guess(data), "replace")
+
+
+def _is_binary(sample: bytes) -> bool:
+    """Zero bytes in numbers, or along with other control characters; a few alone are slips."""
+    zeros = sample.count(0)
+    return zeros > len(sample) // 10 or (zeros > 0 and len(_CONTROLS.findall(sample)) > len(sample) // 20)
 
 
 def html_declaration(data: bytes) -> str | None:

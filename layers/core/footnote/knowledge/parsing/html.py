@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from footnote.knowledge.models import ParsedDocument
 from footnote.knowledge.parsing.builder import DocumentBuilder
 from footnote.knowledge.parsing.encoding import decode, html_declaration
+from footnote.knowledge.parsing.errors import Broken
 from footnote.knowledge.parsing.formats import stem
 from footnote.knowledge.parsing.html_rules import is_hidden
 from footnote.knowledge.parsing.html_walk import HtmlWalker
@@ -20,6 +21,11 @@ _MAIN = "main, [role=main], article, #mw-content-text, #main-content, #content, 
 _MAIN_SHARE = 0.4  # of the page's text that an element must hold to be its main content
 _MAIN_LEAST = 200
 _INNER_SHARE = 0.85  # of the outermost candidate's text that an inner one must keep to be preferred
+_MAX_DEPTH = 5_000
+# Not among them: void elements and those that may stay open.
+_TAG = re.compile(
+    r"<(/?)(?!(?:br|img|hr|input|meta|link|p|li|t[drh]|d[dt]|option|wbr|col|area)\b)[a-z]", re.IGNORECASE
+)
 _CONDITIONAL = re.compile(r"<!\[(?:if|endif)[^>]{0,200}\]>", re.IGNORECASE)
 
 
@@ -43,6 +49,8 @@ def add_html(builder: DocumentBuilder, markup: str, *, whole_page: bool = False)
     """
     text, removed = clean(_CONDITIONAL.sub("", markup))
     builder.removed += removed
+    if _is_too_deep(text):
+        raise Broken("The page is nested too deeply to be read.")
     tree = LexborHTMLParser(text)
     title = _title(tree)
     root = tree.body or tree.root
@@ -55,6 +63,18 @@ def add_html(builder: DocumentBuilder, markup: str, *, whole_page: bool = False)
         # The frame held most of the text: then it was no frame.
         _again(builder, root)
     return title
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether elements that have to be closed are not: parsers take quadratic time for such pages."""
+    if text.count("<") < _MAX_DEPTH:
+        return False
+    depth = 0
+    for tag in _TAG.finditer(text):
+        depth += -1 if tag[1] else 1
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 def _again(builder: DocumentBuilder, root: Any) -> None:

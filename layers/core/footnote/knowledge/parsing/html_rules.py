@@ -32,7 +32,7 @@ TOOL_CLASSES = _words(
     "share-buttons social-share skip-link headerlink metadata ambox",
 )
 _HIDDEN_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|font-size\s*:\s*0(?:\.\d+)?"
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|font-size\s*:\s*0(?:\.0+)?"
     r"(?:px|pt|em|rem|%)?\s*(?:;|!|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)"
     r"|(?:left|top|text-indent|right)\s*:\s*-\d{3,}(?:px|em|rem|pt|%)",
     re.IGNORECASE,

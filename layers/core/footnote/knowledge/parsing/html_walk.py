@@ -66,7 +66,7 @@ class HtmlWalker:
         if tag in SKIPPED:
             return False
         attributes = node.attributes
-        if attributes and self._left_out(node, tag, attributes):
+        if self._left_out(node, tag, attributes):
             return False
         if tag in HEADINGS:
             self._flush()

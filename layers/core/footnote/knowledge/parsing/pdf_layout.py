@@ -30,7 +30,7 @@ _PAGE_NUMBER = re.compile(
 # First parts of English compounds that keep their hyphen.
 _COMPOUNDING = frozenset({
     "self", "well", "cross", "high", "low", "long", "short", "half", "full", "first", "second", "third",
-    "end", "open", "real", "state", "large", "small", "two", "three", "four", "five", "multi", "ex", "non", "cost",
+    "end", "open", "real", "state", "large", "small", "two", "three", "four", "five", "multi", "ex", "non",
 })  # fmt: skip
 _TINY = 4
 _MARGIN = 0.12  # of the page's height, above and below, where headers and footers stand
@@ -38,6 +38,7 @@ _NUMBER_MARGIN = 0.2
 _REPEATS = 3
 _REPEAT_SHARE = 0.4
 _MARGIN_LINES = 3
+_GAP = 0.7  # of the letters' height: more than between the lines of a paragraph
 _EDGE_SHARE = 0.85
 _NEIGHBOURS = 8
 _SAME_EDGE = 27.0  # points: list items and first lines are set in by less
@@ -282,11 +283,24 @@ def _outermost_lines(page: PageText) -> list[Line]:
 
 
 def _margin_lines(page: PageText) -> list[Line]:
-    """Lines near the upper and the lower edge."""
+    """Lines near the upper and the lower edge that a gap sets apart from the body."""
     ordered = sorted(page.lines, key=lambda line: -line.top)
-    upper = [line for line in ordered[:_MARGIN_LINES] if line.bottom > page.height * (1 - _MARGIN)]
-    lower = [line for line in ordered[-_MARGIN_LINES:] if line.top < page.height * _MARGIN]
-    return upper + [line for line in lower if line not in upper]
+    upper = [line for line in ordered if line.bottom > page.height * (1 - _MARGIN)]
+    lower = [line for line in ordered if line.top < page.height * _MARGIN]
+    return _set_apart(ordered, len(upper)) + _set_apart(ordered[::-1], len(lower))
+
+
+def _set_apart(ordered: Sequence[Line], within: int) -> list[Line]:
+    """The first lines, from the page's edge inwards, up to the gap before the body; none without a gap."""
+    for index in range(min(within, _MARGIN_LINES)):
+        line = ordered[index]
+        if index + 1 == len(ordered):
+            return []
+        inner = ordered[index + 1]
+        gap = max(line.bottom - inner.top, inner.bottom - line.top)
+        if gap > _GAP * max(line.size, inner.size):
+            return list(ordered[: index + 1])
+    return []
 
 
 def _key(line: Line) -> str:

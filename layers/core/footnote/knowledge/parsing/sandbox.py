@@ -79,8 +79,12 @@ class Sandbox:
                 "Split it or make its pictures smaller."
             )
         request = wire.Request(filename[-1000:], entry.name, limits.model_dump())
+        cancelled = cancelled or threading.Event()
         with _opened(source) as document:
-            answer = self._exchange(request, document, limits, cancelled or threading.Event())
+            answer = self._exchange(request, document, limits, cancelled)
+            if answer.lost and not answer.accepted:
+                # The parser process had died before this document came: a new one takes it.
+                answer = self._exchange(request, document, limits, cancelled)
         return _document(answer, limits)
 
     def start(self) -> None:
@@ -148,6 +152,7 @@ class Sandbox:
 class _Answer:
     """What came back: the child's frame and the worker's report of its end."""
 
+    accepted: bool = False
     kind: int = 0
     body: bytes = b""
     cause: int | None = None
@@ -203,7 +208,7 @@ def _receive(channel: socket.socket, limits: IngestionSettings, cancelled: threa
     answer = _Answer()
     deadline = time.monotonic() + limits.parser_wall_s + _GRACE_S
     buffer = bytearray()
-    allowed = limits.parser_output_bytes + wire.HEADER.size + wire.REPORT.size
+    allowed = limits.parser_output_bytes + wire.HEADER.size + wire.REPORT.size + len(wire.ACCEPTED)
     while True:
         if cancelled.is_set():
             answer.cancelled = True
@@ -227,7 +232,9 @@ def _receive(channel: socket.socket, limits: IngestionSettings, cancelled: threa
 
 
 def _split(data: bytes, answer: _Answer) -> None:
-    """Takes the child's frame and the worker's report, which comes last, apart."""
+    """Takes the worker's receipt, the child's frame and the worker's report apart."""
+    answer.accepted = data.startswith(wire.ACCEPTED)
+    data = data[len(wire.ACCEPTED) :]
     if len(data) >= wire.REPORT.size:
         mark, cause, status = wire.REPORT.unpack_from(data, len(data) - wire.REPORT.size)
         if mark == wire.REPORT_MARK:

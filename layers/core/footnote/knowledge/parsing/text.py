@@ -13,6 +13,7 @@ from footnote.knowledge.parsing.source import Source
 
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 _BULLET = re.compile(r"^\s*(?:[-*•‣▪–●○]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
+_MARK = re.compile(r"^\s*[-*•‣▪–●○]\s+")
 _UNDERLINE = re.compile(r"^\s*(=+|-+|~+|\*+)\s*$")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？؟۔।][\"'”’)\]»]*$")
 _WRAP_MIN, _WRAP_MAX = 50, 130
@@ -37,10 +38,19 @@ def add_plain_text(builder: DocumentBuilder, text: str) -> None:
         if len(lines) == 2 and _UNDERLINE.match(lines[1]) and len(lines[0].strip()) <= _MAX_HEADING:
             builder.heading(lines[0], 1 if lines[1].strip().startswith("=") else 2)
             continue
+        if len(lines) == 1 and _is_capital_heading(lines[0].strip()):
+            builder.heading(lines[0], 3)
+            continue
         for block, is_item in _blocks(lines):
-            if _UNDERLINE.match(block):
-                continue
-            builder.add(block, "list_item" if is_item else "paragraph", "flow")
+            if not _UNDERLINE.match(block):
+                builder.add(_MARK.sub("", block), "list_item" if is_item else "paragraph")
+
+
+def _is_capital_heading(line: str) -> bool:
+    letters = [character for character in line if character.isalpha()]
+    return (
+        len(letters) >= 4 and len(line) <= _MAX_HEADING and line.isupper() and not _SENTENCE_END.search(line)
+    )
 
 
 def _blocks(lines: list[str]) -> list[tuple[str, bool]]:

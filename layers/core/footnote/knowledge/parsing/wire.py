@@ -16,6 +16,7 @@ from footnote.knowledge.models import Block, ParsedDocument
 from footnote.knowledge.parsing.errors import Unreadable
 
 HEADER = struct.Struct(">BI")  # kind of frame, bytes that follow
+ACCEPTED = b"+"  # the worker has taken the request; everything else follows
 RESULT, FAILURE = 1, 2
 # What the worker adds when a child has ended: mark, cause, exit status.
 REPORT = struct.Struct(">4sBi")
@@ -110,7 +111,7 @@ def decode_document(data: bytes) -> ParsedDocument:
             warnings=tuple(map(_text, body["warnings"])),
             removed_characters=int(body["removed"]),
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"malformed answer: {type(error).__name__}") from error
 
 

@@ -16,12 +16,14 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from footnote.knowledge.parsing import confinement, wire
 from footnote.knowledge.parsing.dispatch import load, parse_source
-from footnote.knowledge.parsing.errors import OutOfMemory, Unreadable
+from footnote.knowledge.parsing.errors import Broken, OutOfMemory, Unreadable
 from footnote.knowledge.parsing.formats import BY_NAME
 from footnote.knowledge.parsing.source import Source
 from footnote.platform.settings import IngestionSettings
@@ -90,6 +92,8 @@ class Server:
         document, channel = descriptors[0], socket.socket(fileno=descriptors[1])
         request = wire.Request.decode(message)
         limits = IngestionSettings(**request.limits)
+        with contextlib.suppress(OSError):
+            channel.sendall(wire.ACCEPTED)
         try:
             self._prepare(BY_NAME[request.format].module)
         except ImportError as error:
@@ -123,8 +127,8 @@ class Server:
                 return
             child = self._children.pop(pid, None)
             if child is not None:
-                _report(child.channel, child.cause, os.waitstatus_to_exitcode(status))
                 shutil.rmtree(child.folder, ignore_errors=True)
+                _report(child.channel, child.cause, os.waitstatus_to_exitcode(status))
 
     def _stop_overdue(self, readable: set[int]) -> None:
         """Ends children that are past their time, or whose parent no longer listens."""
@@ -174,6 +178,20 @@ def _answer(document: int, request: wire.Request, limits: IngestionSettings) -> 
         return wire.FAILURE, wire.encode_failure(
             OutOfMemory("The document needs more memory than a document may use.")
         )
+    except Exception as error:  # noqa: BLE001 - on bytes of strangers a parser may raise anything
+        return wire.FAILURE, wire.encode_failure(
+            Broken(
+                "The document is damaged, or built in a way that its reader does not know.",
+                detail=_place(error),
+            )
+        )
+
+
+def _place(error: Exception) -> str:
+    """Kind and place of an exception; its message could hold text of the document."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + where
 
 
 def _report(channel: socket.socket, cause: int, status: int) -> None:

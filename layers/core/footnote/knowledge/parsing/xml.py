@@ -24,7 +24,29 @@ def parse_xml(data: bytes, part: str) -> Any:
         Broken: It is not well-formed beyond repair.
     """
     _refuse_doctype(data[:_HEAD])
-    parser = etree.XMLParser(
+    try:
+        root = etree.fromstring(data, _parser(recover=False))
+    except etree.XMLSyntaxError as error:
+        if "depth" in str(error) or "huge" in str(error).lower():
+            raise Broken("The document is nested too deeply to be read.") from error
+        root = _recovered(data, part)
+    if root is None:
+        raise _broken(part)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _unsafe()
+    return root
+
+
+def _recovered(data: bytes, part: str) -> Any:
+    """What can be saved of XML that is not well-formed; programs write such files and Office opens them."""
+    try:
+        return etree.fromstring(data, _parser(recover=True))
+    except etree.XMLSyntaxError as error:
+        raise _broken(part) from error
+
+
+def _parser(*, recover: bool) -> etree.XMLParser:
+    return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -32,17 +54,8 @@ def parse_xml(data: bytes, part: str) -> Any:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
-        recover=True,
+        recover=recover,
     )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise _broken(part) from error
-    if root is None:
-        raise _broken(part)
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise _unsafe()
-    return root
 
 
 def iterate_xml(stream: IO[bytes], part: str, tags: tuple[str, ...]) -> Iterator[Any]:
