@@ -17,6 +17,9 @@ ifeq ($(wildcard $(HOME)/.),)
 export UV_CACHE_DIR := $(CURDIR)/.footnote/cache/uv
 endif
 
+# A file's tests stay together, because they share engines.
+PYTEST_OPTIONS ?= --numprocesses=2 --dist=loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format lint types imports lock clean
 

@@ -102,7 +102,7 @@ class EmbeddingSettings(Section):
     dimension: int = 384
     window_tokens: int = 256
     connect_timeout_s: float = 0.3
-    timeout_s: float = 10.0
+    timeout_s: float = 1.0
     ingestion_timeout_s: float = 60.0
     batch_size: int = 32
 
