@@ -240,3 +240,19 @@ async def test_a_heading_that_holds_the_question_comes_along(ask):
     )
     _, deltas = await ask("holidays", passage, max_sentences=1)
     assert quotations(deltas, passage) == ["Holidays\nThe house is closed in August."]
+
+
+async def test_a_list_of_bare_lines_is_no_row_of_headings(ask):
+    lines = "Ingredients\nrye flour\nsour dough\nsalt\nMethod\nMix everything and wait for a day."
+    passage = PromptPassage(1, "Bread", lines, 0.8, language="en")
+    _, deltas = await ask("ingredients", passage, max_sentences=1, threshold=0.0)
+    assert quotations(deltas, passage) == ["Ingredients\nrye flour\nsour dough\nsalt"]
+    _, deltas = await ask("method", passage, max_sentences=1, threshold=0.0)
+    assert quotations(deltas, passage) == ["Method\nMix everything and wait for a day."]
+
+
+async def test_the_items_after_a_colon_need_no_marks(ask):
+    lines = "A list featuring nesting:\n\nabc\nabc123\nabc1234\n\nAnother text follows here."
+    passage = PromptPassage(1, "Lists", lines, 0.8, language="en")
+    _, deltas = await ask("Which list features nesting?", passage, max_sentences=1)
+    assert quotations(deltas, passage) == ["A list featuring nesting:\n\nabc\nabc123\nabc1234"]

@@ -1,4 +1,4 @@
-"""Sentences of passages as candidates for an answer, and how well each answers a question.
+"""How well each sentence of the passages answers a question.
 
 Score of a sentence:
 
@@ -11,12 +11,12 @@ sentence rarely repeats what it is about. `tests/evaluation/answers_calibration.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from footnote.chat.definitions import definition_of
-from footnote.knowledge import TermAnalysis, sentence_spans
+from footnote.chat.reading import Sentence
+from footnote.knowledge import TermAnalysis
 from footnote.models import PromptPassage
 
 COSINE_WEIGHT = 0.5
@@ -26,40 +26,6 @@ CONTEXT_WEIGHT = 0.5
 DEFINITION_BONUS = 0.15
 EARLIER_WEIGHT = 0.25
 """Of terms that only the question before holds: enough to keep the topic, too little to answer it again."""
-
-_HEADING_WORDS = 10
-_ENDS_SENTENCE = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
-_QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
-_TABLE_ROW = re.compile(r"[^:;\n]{1,80}: [^;\n]*; [^:;\n]{1,80}: ")
-_ROW = re.compile(r"\t| \| |^\s*[-*•▪◦–]\s|^\s*\(?\d{1,3}[.)]\s|: \S|=")
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence, table row or list item of a passage.
-
-    Attributes:
-        number: The passage's number.
-        index: Place among the passage's sentences, from 0.
-        start, end: Span in the passage's text.
-        is_label: A heading or a question: it says what the next sentences are about and is no answer itself.
-        label: The nearest label above, empty without one.
-        follows_label: The label stands directly above.
-    """
-
-    number: int
-    index: int
-    start: int
-    end: int
-    text: str
-    is_label: bool
-    label: str = ""
-    follows_label: bool = False
-
-    @property
-    def embedding_text(self) -> str:
-        """What is compared with the question: the sentence, after a label that stands directly above."""
-        return f"{self.label} {self.text}" if self.follows_label else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,50 +53,6 @@ class Scored:
             + PASSAGE_WEIGHT * self.passage_score
             + (DEFINITION_BONUS if self.is_definition else 0.0)
         )
-
-
-def split_passage(passage: PromptPassage) -> list[Sentence]:
-    """The passage's sentences in reading order, labels marked."""
-    spans = _with_whole_rows(passage.text, sentence_spans(passage.text))
-    found: list[Sentence] = []
-    label = ""
-    for index, (start, end) in enumerate(spans):
-        text = passage.text[start:end]
-        alone = index + 1 == len(spans)  # nothing follows that it could be the label of
-        is_label = not alone and (_QUESTION.search(text) is not None or _is_heading(passage.text, start, end))
-        follows = bool(found) and found[-1].is_label
-        found.append(Sentence(passage.number, index, start, end, text, is_label, label, follows))
-        if is_label:
-            label = text
-    return found
-
-
-def _with_whole_rows(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Joins the sentences of one table row again: a full stop in a cell does not part it from its column."""
-    joined: list[tuple[int, int]] = []
-    row_end = 0
-    for start, end in spans:
-        if joined and end <= row_end:
-            joined[-1] = (joined[-1][0], end)
-            continue
-        joined.append((start, end))
-        line_end = text.find("\n", start)
-        line_end = len(text) if line_end < 0 else line_end
-        row_end = line_end if _TABLE_ROW.match(text, start, line_end) else 0
-    return joined
-
-
-def _is_heading(text: str, start: int, end: int) -> bool:
-    """A short line of its own that neither ends like a sentence nor holds a value like a row does."""
-    line = text[start:end]
-    on_own_line = "\n" in text[end : end + 2] and (start == 0 or "\n" in text[max(0, start - 2) : start])
-    return (
-        on_own_line
-        and "\n" not in line
-        and len(line.split()) <= _HEADING_WORDS
-        and _ENDS_SENTENCE.search(line) is None
-        and _ROW.search(line) is None
-    )
 
 
 class TermCoverage:

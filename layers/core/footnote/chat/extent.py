@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from footnote.chat.evidence import Sentence, TermCoverage
+from footnote.chat.evidence import TermCoverage
+from footnote.chat.reading import Sentence
 
 Places = Mapping[tuple[int, int], Sentence]
 """Sentences by passage number and index."""
@@ -13,8 +14,6 @@ Places = Mapping[tuple[int, int], Sentence]
 _LIST_CHARACTERS = 600
 _LIST_ITEMS = 8
 _MARKED = re.compile(r"[-*•▪◦–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s")
-_ENDS_SENTENCE = re.compile(r"[.!?。！？؟।]['\"”’»)\]]*$")
-_QUESTION_MARKS = ("?", "？", "؟")
 
 # A sentence that begins so leans on the one before it.
 _LEANS = re.compile(
@@ -25,11 +24,6 @@ _LEANS = re.compile(
     r"tuttavia|isso|isto|ele|ela|além disso|portanto|hij|zij|deze|dit|daarom|echter|"
     r"он|она|оно|они|это|однако|поэтому)\b",
     re.IGNORECASE,
-)
-# A line of markup or program text means little without the lines around it.
-_CODE = re.compile(
-    r"\s*(?:<[/!?]?\w[^>]*>|.*[{};]\s*$|.*</\w+>\s*$|[{}\[\]()]+[,;]?\s*$|[\w.]+\(.*\)\s*$|"
-    r"(?:def|class|import|from|return|const|let|var|function|public|private|#include)\b)"
 )
 
 
@@ -44,55 +38,45 @@ def leaned_on(sentence: Sentence, places: Places) -> tuple[Sentence, ...]:
 def extent(sentence: Sentence, places: Places, coverage: TermCoverage) -> tuple[int, int]:
     """Span to show: the sentence with the list that it opens, its block of code, or its heading.
 
-    The heading comes along where it holds more of the question than the sentence does. A question that stands
-    above its answer does not: the member has just asked it.
+    The heading comes along where it holds more of the question than the sentence does; if it is the name of a
+    list, so do the items. A question that stands above its answer does not: the member has just asked it.
     """
-    if _is_code(sentence):
+    if sentence.is_code:
         return _code_block(sentence, places)
-    start, end = sentence.start, _list_end(sentence, places)
+    if sentence.text.endswith((":", "：")):
+        return sentence.start, _list_end(sentence, places)
     label = places.get((sentence.number, sentence.index - 1)) if sentence.follows_label else None
-    if label is not None and _is_wanted(label, sentence, coverage):
-        start = label.start
-    return start, end
+    if label is None or label.is_question or coverage.of_label(sentence) <= coverage.of_text(sentence):
+        return sentence.start, sentence.end
+    return label.start, sentence.end if sentence.ends else _list_end(label, places)
 
 
-def _is_wanted(label: Sentence, sentence: Sentence, coverage: TermCoverage) -> bool:
-    is_question = label.text.rstrip("\"'”’»)").endswith(_QUESTION_MARKS)
-    return not is_question and coverage.of_label(sentence) > coverage.of_text(sentence)
-
-
-def _list_end(sentence: Sentence, places: Places) -> int:
-    """End of the list that a sentence with a colon at its end opens, else the sentence's own end."""
-    end = sentence.end
-    if not sentence.text.endswith((":", "：")):
-        return end
+def _list_end(opening: Sentence, places: Places) -> int:
+    """End of the list below a sentence or heading; the sentence's own end if there is none."""
+    end = opening.end
     shape: tuple[bool, bool] | None = None
     for step in range(1, _LIST_ITEMS + 1):
-        item = places.get((sentence.number, sentence.index + step))
-        if item is None or item.end - sentence.start > _LIST_CHARACTERS:
+        item = places.get((opening.number, opening.index + step))
+        if item is None or item.end - opening.start > _LIST_CHARACTERS:
             break
-        found = _MARKED.match(item.text) is not None, _ENDS_SENTENCE.search(item.text) is not None
-        if shape is not None and found != shape:
+        found = _MARKED.match(item.text) is not None, item.ends
+        if item.is_label or (shape is not None and found != shape):
             break  # the list is over
         shape, end = found, item.end
     return end
 
 
-def _is_code(sentence: Sentence) -> bool:
-    return _CODE.match(sentence.text) is not None
-
-
 def _code_block(sentence: Sentence, places: Places) -> tuple[int, int]:
-    """The lines of code around a line, as many as are shown of a list; the nearest first."""
+    """The lines of code around a line, as far as a list would be shown; the nearest first."""
     start, end = sentence.start, sentence.end
     first = last = sentence.index
     grown = True
     while grown:
         grown = False
         before = places.get((sentence.number, first - 1))
-        if before is not None and _is_code(before) and end - before.start <= _LIST_CHARACTERS:
+        if before is not None and before.is_code and end - before.start <= _LIST_CHARACTERS:
             start, first, grown = before.start, first - 1, True
         after = places.get((sentence.number, last + 1))
-        if after is not None and _is_code(after) and after.end - start <= _LIST_CHARACTERS:
+        if after is not None and after.is_code and after.end - start <= _LIST_CHARACTERS:
             end, last, grown = after.end, last + 1, True
     return start, end

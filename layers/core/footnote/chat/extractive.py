@@ -11,15 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from footnote.chat.abstention import decide, features
-from footnote.chat.evidence import (
-    Scored,
-    Sentence,
-    TermCoverage,
-    candidates,
-    split_passage,
-    with_cosines,
-)
+from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines
 from footnote.chat.ports import TermAnalyzer
+from footnote.chat.reading import Sentence, split_passage
 from footnote.chat.selection import select
 from footnote.knowledge import count_tokens, detect_language, mixture, stand_alone
 from footnote.models import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footnote.chat.evidence import Scored, Sentence, TermCoverage
+from footnote.chat.evidence import Scored, TermCoverage
 from footnote.chat.extent import extent, leaned_on
+from footnote.chat.reading import Sentence
 
 # A second sentence must come this near to the best one; nearer still if it is from another passage. On squad2
 # that adds .08 to the questions whose answer is shown, at 1.6 sentences an answer.
