@@ -231,19 +231,20 @@ def _begin_statement(
     organization_id: UUID | None, user_id: UUID | None, snapshot: bool, limits: _Limits
 ) -> str:
     """One round trip. Only UUIDs and integers are written into it, so nothing can be injected."""
-    # A snapshot searches: posting lists are read in the order of their index, never collected and sorted.
-    mode = (
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;SET LOCAL enable_bitmapscan=off"
-        if snapshot
-        else "BEGIN"
-    )
+    mode = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else "BEGIN"
+    # Rows of one organization lie together and mostly in memory: reading them by an index costs little more
+    # than in sequence, and the default assumes four times as much. A snapshot searches: posting lists are
+    # read in the order of their index, never collected and sorted.
+    planning = "SET LOCAL jit=off;SET LOCAL random_page_cost=1.1"
+    if snapshot:
+        planning += ";SET LOCAL enable_bitmapscan=off"
     return (
         f"{mode};"
         f"SET LOCAL app.organization_id='{_uuid_literal(organization_id)}';"
         f"SET LOCAL app.user_id='{_uuid_literal(user_id)}';"
         f"SET LOCAL statement_timeout={int(limits.statement_ms)};"
         f"SET LOCAL lock_timeout={int(limits.lock_ms)};"
-        "SET LOCAL jit=off"  # compiling costs more than any of our statements
+        f"{planning}"
     )
 
 
