@@ -1,0 +1,55 @@
+"""Questions for what something is."""
+
+import pytest
+
+from footnote.chat.definitions import definition_of
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What is AutoGen?", "AutoGen is an open-source framework."),
+        ("what's a lighthouse", "A lighthouse is a tower."),
+        ("Who was Ada Lovelace?", "Ada Lovelace (1815-1852) was a mathematician."),
+        ("What are prime numbers?", "Prime numbers are divisible by one and themselves."),
+        ("Was ist ein Leuchtturm?", "Ein Leuchtturm ist ein Turm."),
+        ("Qu'est-ce que la photosynthèse ?", "La photosynthèse est un processus."),
+        ("¿Qué es la fotosíntesis?", "La fotosíntesis es un proceso."),
+    ],
+)
+def test_the_sentence_that_defines_is_known_by_its_form(question, sentence):
+    wanted = definition_of(question)
+    assert wanted is not None
+    assert wanted.match(sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What is AutoGen?", "AutoGen agents are customizable."),
+        ("What is AutoGen?", "Many people say that AutoGen is good."),
+    ],
+)
+def test_other_sentences_about_the_thing_do_not_define_it(question, sentence):
+    wanted = definition_of(question)
+    assert wanted is not None
+    assert not wanted.match(sentence)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When was Farol built?",
+        "What is the name of the man who built the lighthouse of Farol?",
+        "What is?",
+        "is (x",
+    ],
+)
+def test_other_questions_ask_for_no_definition(question):
+    assert definition_of(question) is None
+
+
+def test_signs_in_the_name_are_taken_literally():
+    wanted = definition_of("What is C++ (the language)?")
+    assert wanted is not None
+    assert wanted.match("C++ (the language) is old.")
