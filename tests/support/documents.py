@@ -149,7 +149,8 @@ def sheet_xml(data, *, dimension="A1", merged=()):
     areas = "".join(f'<mergeCell ref="{area}"/>' for area in merged)
     return (
         '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-        f'<dimension ref="{dimension}"/><sheetData>{data}</sheetData><mergeCells>{areas}</mergeCells></worksheet>'
+        f'<dimension ref="{dimension}"/><sheetData>{data}</sheetData><mergeCells>{areas}</mergeCells>'
+        "</worksheet>"
     )
 
 
@@ -157,7 +158,8 @@ def xlsx(sheets, *, formats=(), states=None, base_1904=False):
     """A workbook: sheet parts by name; `formats` are number format codes, styles count from 0."""
     names = list(sheets)
     listed = "".join(
-        f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}" state="{(states or {}).get(name, "visible")}"/>'
+        f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}" '
+        f'state="{(states or {}).get(name, "visible")}"/>'
         for n, name in enumerate(names, start=1)
     )
     codes = "".join(
@@ -189,8 +191,12 @@ def xlsx(sheets, *, formats=(), states=None, base_1904=False):
 
 def pdf(pages, *, title="", size=(595, 842)):
     """A PDF; each page is a list of (x, y, font size, text) or (x, y, font size, text, bold)."""
-    objects = [b"", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
-               b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold/Encoding/WinAnsiEncoding>>"]  # fmt: skip
+    objects = [
+        b"",
+        b"",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold/Encoding/WinAnsiEncoding>>",
+    ]
     kids = []
     for lines in pages:
         stream = b"".join(_line(*line) for line in lines)
@@ -210,9 +216,17 @@ def pdf(pages, *, title="", size=(595, 842)):
         offsets.append(len(out))
         out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return out + b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<</Size %d/Root 1 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF" % (
-        len(objects) + 1, table, len(objects) + 1, len(objects), len(out),
-    )  # fmt: skip
+    return (
+        out + b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<</Size %d/Root 1 0 R/Info %d 0 R>>\n"
+        b"startxref\n%d\n%%%%EOF"
+        % (
+            len(objects) + 1,
+            table,
+            len(objects) + 1,
+            len(objects),
+            len(out),
+        )
+    )
 
 
 def _line(x, y, size, text, bold=False):

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 from footnote.knowledge.models import Block, ParsedDocument
 from footnote.knowledge.parsing import dispatch, text, wire, worker
@@ -34,12 +35,12 @@ def ignore_signals():
 
 def channel():
     """The descriptor that answers go to: the highest of those open."""
-    return max(int(name) for name in os.listdir("/proc/self/fd") if _is_socket(int(name)))
+    return max(int(entry.name) for entry in Path("/proc/self/fd").iterdir() if _is_socket(entry))
 
 
-def _is_socket(descriptor):
+def _is_socket(entry):
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")
+        return str(entry.readlink()).startswith("socket:")
     except OSError:
         return False
 
@@ -93,7 +94,7 @@ DEEDS = {
     "fork": lambda: refused(os.fork),
     "kill the parent": lambda: refused(lambda: os.kill(os.getppid(), signal.SIGKILL)),
     "read secrets": read_secrets,
-    "where": lambda: answer(os.getcwd()),
+    "where": lambda: answer(str(Path.cwd())),
 }
 
 

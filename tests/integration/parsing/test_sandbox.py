@@ -12,8 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from footnote.knowledge.parsing import ParserUnavailable, Sandbox
-from footnote.knowledge.parsing import errors, worker
+from footnote.knowledge.parsing import ParserUnavailable, Sandbox, errors, worker
 from footnote.platform.settings import IngestionSettings
 
 LIMITS = IngestionSettings()
@@ -224,12 +223,20 @@ def test_the_parser_process_ends_with_its_parent():
 def test_it_runs_without_site_packages():
     """As execution environments run it: the base interpreter with -S and everything on PYTHONPATH."""
     script = (
-        "from footnote.knowledge.parsing import Sandbox\nfrom footnote.platform.settings import IngestionSettings\n"
-        "box = Sandbox()\nprint(box.parse_blocking(b'# T\\n\\nText.', 'a.md', IngestionSettings()).title)\nbox.close()\n"
+        "from footnote.knowledge.parsing import Sandbox\n"
+        "from footnote.platform.settings import IngestionSettings\n"
+        "box = Sandbox()\n"
+        "print(box.parse_blocking(b'# T\\n\\nText.', 'a.md', IngestionSettings()).title)\n"
+        "box.close()\n"
     )
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run([sys.executable, "-S", "-c", script], env={"PYTHONPATH": path, "PATH": os.environ["PATH"]},
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        env={"PYTHONPATH": path, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == "T", done.stderr
 
 
@@ -240,8 +247,8 @@ async def test_small_documents_cost_little(sandbox):
         started = time.perf_counter()
         await sandbox.parse(f"Document {number}.".encode(), "a.txt", LIMITS)
         times.append(time.perf_counter() - started)
-    # 3 ms on an idle machine; the bound leaves room for a busy one, not for an interpreter start per document.
-    assert sorted(times)[0] < 0.05
+    # 3 ms on an idle machine; the bound leaves room for a busy one, not for an interpreter per document.
+    assert min(times) < 0.05
 
 
 def test_descriptors_do_not_leak(sandbox):

@@ -19,8 +19,11 @@ def document(*blocks, title="Manual", unit_kind=None):
     """Blocks as (text, kind, unit, heading path) or just a text."""
     text, made = "", []
     for entry in blocks:
-        body, kind, unit, path = (*entry, *("paragraph", None, ())[len(entry) - 1 :]) if isinstance(entry, tuple) else (
-            entry, "paragraph", None, ())  # fmt: skip
+        body, kind, unit, path = (
+            (*entry, *("paragraph", None, ())[len(entry) - 1 :])
+            if isinstance(entry, tuple)
+            else (entry, "paragraph", None, ())
+        )
         if text:
             text += "\n\n"
         made.append(Block(len(text), len(text) + len(body), kind, unit, None, path))
@@ -68,9 +71,11 @@ def test_sentences_stay_whole_and_sizes_are_near_the_target():
 def test_sections_are_not_mixed_and_headings_stay_with_their_text():
     body = " ".join([SENTENCE] * 9)
     parsed = document(
-        ("Pumps", "heading", None, ()), (body, "paragraph", None, ("Pumps",)),
-        ("Filters", "heading", None, ()), (body, "paragraph", None, ("Filters",)),
-    )  # fmt: skip
+        ("Pumps", "heading", None, ()),
+        (body, "paragraph", None, ("Pumps",)),
+        ("Filters", "heading", None, ()),
+        (body, "paragraph", None, ("Filters",)),
+    )
     chunks = chunk(parsed, SETTINGS)
     check(parsed, chunks)
     assert [draft.heading_path for draft in chunks] == [("Pumps",), ("Filters",)]
@@ -108,9 +113,11 @@ def test_tiny_sections_are_packed_under_what_they_share():
 
 def test_slides_are_never_mixed():
     parsed = document(
-        ("Hello there.", "paragraph", 1), ("More words.", "paragraph", 2), ("The end.", "paragraph", 3),
+        ("Hello there.", "paragraph", 1),
+        ("More words.", "paragraph", 2),
+        ("The end.", "paragraph", 3),
         unit_kind="slide",
-    )  # fmt: skip
+    )
     long = document(*((" ".join([SENTENCE] * 5), "paragraph", unit) for unit in (1, 2, 3)), unit_kind="slide")
     assert [(d.unit_from, d.unit_to) for d in chunk(long, SETTINGS)] == [(1, 1), (2, 2), (3, 3)]
     assert {(d.unit_from, d.unit_to) for d in chunk(parsed, SETTINGS)} <= {(1, 1), (2, 2), (3, 3)}
@@ -177,9 +184,31 @@ def test_an_unbroken_line_is_cut_in_linear_time(unit):
 
 
 WORDS = st.sampled_from(
-    ["word", "Hello.", "字", "한국어", "a" * 300, "。", "é", "😀", "x-y", "3.14", "Dr.", "(foo", "bar)", "=+/",
-     "https://a.b/c?d=e_f", "_" * 120, "1,234", "…", "!?", "عربي", ";", "\u0e01\u0e02" * 60]
-)  # fmt: skip
+    [
+        "word",
+        "Hello.",
+        "字",
+        "한국어",
+        "a" * 300,
+        "。",
+        "é",
+        "😀",
+        "x-y",
+        "3.14",
+        "Dr.",
+        "(foo",
+        "bar)",
+        "=+/",
+        "https://a.b/c?d=e_f",
+        "_" * 120,
+        "1,234",
+        "…",
+        "!?",
+        "عربي",
+        ";",
+        "\u0e01\u0e02" * 60,
+    ]
+)
 BODIES = st.builds(
     lambda words, gap: gap.join(words).strip() or "x",
     st.lists(WORDS, min_size=1, max_size=120),

@@ -117,7 +117,7 @@ class Atoms:
         furthest = min(end, start + self._max_characters)
         begin, head = start, 0
         if start in self._forced:
-            # The rest of a word that was cut is a new word, whose pieces are not among those of the whole text.
+            # The rest of a cut word is a new word, whose pieces are not among those of the whole text.
             found = _WORD_END.search(self._text, start, furthest)
             begin = found.start() if found else furthest
             head = count_tokens(self._text[start:begin])

@@ -43,8 +43,7 @@ def test_lying_headers_do_not_help_a_bomb():
 def test_many_small_parts_add_up():
     parts = {f"{n}.xml": bytes([n]) * 300_000 for n in range(60)}
     with Archive(archive(parts), LIMITS) as opened, pytest.raises(ArchiveBomb):
-        for name in parts:
-            opened.read(name)
+        sum(len(opened.read(name)) for name in parts)
 
 
 def test_small_parts_may_compress_well():

@@ -46,8 +46,10 @@ def test_rows_of_any_length_are_kept():
 
 def test_lines_above_the_table_are_text():
     assert read("Report of May\n\nName,Age\nAnn,30\nBob,31\n") == [
-        "Report of May", "Name: Ann; Age: 30", "Name: Bob; Age: 31",
-    ]  # fmt: skip
+        "Report of May",
+        "Name: Ann; Age: 30",
+        "Name: Bob; Age: 31",
+    ]
 
 
 def test_values_without_names():

@@ -9,19 +9,27 @@ from tests.support.parsing import block_with, parse_here, texts
 STYLES = word_part(
     "styles",
     '<w:style w:type="paragraph" w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style>'
-    '<w:style w:type="paragraph" w:styleId="H2"><w:name w:val="Chapter"/><w:pPr><w:outlineLvl w:val="1"/></w:pPr></w:style>'
+    '<w:style w:type="paragraph" w:styleId="H2"><w:name w:val="Chapter"/>'
+    '<w:pPr><w:outlineLvl w:val="1"/></w:pPr></w:style>'
     '<w:style w:type="paragraph" w:styleId="H2b"><w:name w:val="Child"/><w:basedOn w:val="H2"/></w:style>'
     '<w:style w:type="paragraph" w:styleId="Title"><w:name w:val="Title"/></w:style>'
-    '<w:style w:type="paragraph" w:styleId="Secret"><w:name w:val="Secret"/><w:rPr><w:vanish/></w:rPr></w:style>',
+    '<w:style w:type="paragraph" w:styleId="Secret"><w:name w:val="Secret"/>'
+    "<w:rPr><w:vanish/></w:rPr></w:style>",
 )
 LEVEL = '<w:lvl w:ilvl="{0}"><w:start w:val="1"/><w:numFmt w:val="{1}"/><w:lvlText w:val="{2}"/></w:lvl>'
 NUMBERING = word_part(
     "numbering",
-    '<w:abstractNum w:abstractNumId="0">' + LEVEL.format(0, "decimal", "%1.") + LEVEL.format(1, "lowerLetter", "%1.%2)")
-    + '</w:abstractNum><w:abstractNum w:abstractNumId="1">' + LEVEL.format(0, "bullet", "·") + "</w:abstractNum>"
-    '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num>'
-    '<w:num w:numId="3"><w:abstractNumId w:val="0"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride></w:num>',
-)  # fmt: skip
+    '<w:abstractNum w:abstractNumId="0">'
+    + LEVEL.format(0, "decimal", "%1.")
+    + LEVEL.format(1, "lowerLetter", "%1.%2)")
+    + '</w:abstractNum><w:abstractNum w:abstractNumId="1">'
+    + LEVEL.format(0, "bullet", "·")
+    + "</w:abstractNum>"
+    '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>'
+    '<w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num>'
+    '<w:num w:numId="3"><w:abstractNumId w:val="0"/>'
+    '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride></w:num>',
+)
 
 
 def read(body, **parts):
@@ -45,29 +53,38 @@ def table(*lines, header=False):
 
 def test_headings_by_style_name_outline_level_and_inheritance():
     document = read(
-        paragraph("The Manual", "Title") + paragraph("Pumps", "berschrift1") + paragraph("Care", "H2b")
+        paragraph("The Manual", "Title")
+        + paragraph("Pumps", "berschrift1")
+        + paragraph("Care", "H2b")
         + paragraph("Clean it."),
         styles=STYLES,
-    )  # fmt: skip
+    )
     assert document.title == "The Manual"
     assert block_with(document, "Clean it.").heading_path == ("The Manual", "Pumps", "Care")
 
 
 def test_without_heading_styles_bold_and_capital_lines_are_headings():
     document = read(
-        paragraph("Safety", run="<w:b/>") + paragraph("Wear gloves, always.") + paragraph("STORAGE")
-        + paragraph("Keep it dry.") + paragraph("Bold sentence here.", run="<w:b/>")
-    )  # fmt: skip
+        paragraph("Safety", run="<w:b/>")
+        + paragraph("Wear gloves, always.")
+        + paragraph("STORAGE")
+        + paragraph("Keep it dry.")
+        + paragraph("Bold sentence here.", run="<w:b/>")
+    )
     assert texts(document, "heading") == ["Safety", "STORAGE"]
     assert block_with(document, "dry").heading_path == ("STORAGE",)
 
 
 def test_lists_are_numbered_as_shown():
     document = read(
-        listed("one", 1) + listed("inner", 1, 1) + listed("inner", 1, 1) + listed("two", 1) + listed("dot", 2)
+        listed("one", 1)
+        + listed("inner", 1, 1)
+        + listed("inner", 1, 1)
+        + listed("two", 1)
+        + listed("dot", 2)
         + listed("five", 3),
         numbering=NUMBERING,
-    )  # fmt: skip
+    )
     assert texts(document, "list_item") == ["1. one", "1.a) inner", "1.b) inner", "2. two", "dot", "5. five"]
 
 
@@ -85,9 +102,17 @@ def test_merged_cells_say_their_text_in_every_row():
     merge = '<w:tcPr><w:vMerge w:val="{}"/></w:tcPr>'
     body = (
         "<w:tbl><w:tr><w:tc>" + paragraph("Group") + "</w:tc><w:tc>" + paragraph("Name") + "</w:tc></w:tr>"
-        f"<w:tr><w:tc>{merge.format('restart')}" + paragraph("A") + "</w:tc><w:tc>" + paragraph("x") + "</w:tc></w:tr>"
-        f"<w:tr><w:tc>{merge.format('continue')}" + paragraph() + "</w:tc><w:tc>" + paragraph("y") + "</w:tc></w:tr></w:tbl>"
-    )  # fmt: skip
+        f"<w:tr><w:tc>{merge.format('restart')}"
+        + paragraph("A")
+        + "</w:tc><w:tc>"
+        + paragraph("x")
+        + "</w:tc></w:tr>"
+        f"<w:tr><w:tc>{merge.format('continue')}"
+        + paragraph()
+        + "</w:tc><w:tc>"
+        + paragraph("y")
+        + "</w:tc></w:tr></w:tbl>"
+    )
     assert texts(read(body)) == ["Group: A; Name: x", "Group: A; Name: y"]
 
 
@@ -103,8 +128,11 @@ def test_notes_and_comments_follow_their_paragraph():
         body, footnotes=word_part("footnotes", separator + note), comments=word_part("comments", comment)
     )
     assert texts(document) == [
-        "The price is fixed.", "Footnote: See the annex.", "Comment by Ann: Is this right?", "Next.",
-    ]  # fmt: skip
+        "The price is fixed.",
+        "Footnote: See the annex.",
+        "Comment by Ann: Is this right?",
+        "Next.",
+    ]
 
 
 def test_headers_and_footers_are_kept_once():
@@ -128,7 +156,8 @@ def test_text_boxes_are_read_once_though_written_twice():
 def test_revisions_fields_and_special_signs():
     body = (
         "<w:p><w:r><w:t>Kept</w:t></w:r><w:del><w:r><w:delText> deleted</w:delText></w:r></w:del>"
-        "<w:ins><w:r><w:t> inserted</w:t></w:r></w:ins><w:r><w:tab/><w:t>tab</w:t><w:noBreakHyphen/><w:t>dash</w:t></w:r>"
+        "<w:ins><w:r><w:t> inserted</w:t></w:r></w:ins>"
+        "<w:r><w:tab/><w:t>tab</w:t><w:noBreakHyphen/><w:t>dash</w:t></w:r>"
         "<w:hyperlink><w:r><w:t> link</w:t></w:r></w:hyperlink><w:r><w:instrText> PAGE </w:instrText></w:r>"
         "<w:sdt><w:sdtContent><w:r><w:t> field</w:t></w:r></w:sdtContent></w:sdt></w:p>"
     )
@@ -137,7 +166,8 @@ def test_revisions_fields_and_special_signs():
 
 def test_equations_are_text():
     body = (
-        "<w:p><w:r><w:t>Area: </w:t></w:r><m:oMath><m:r><m:t>A=π</m:t></m:r><m:sSup><m:e><m:r><m:t>r</m:t></m:r></m:e>"
+        "<w:p><w:r><w:t>Area: </w:t></w:r>"
+        "<m:oMath><m:r><m:t>A=π</m:t></m:r><m:sSup><m:e><m:r><m:t>r</m:t></m:r></m:e>"
         "<m:sup><m:r><m:t>2</m:t></m:r></m:sup></m:sSup><m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num>"
         "<m:den><m:r><m:t>2</m:t></m:r></m:den></m:f></m:oMath></w:p>"
     )
@@ -155,8 +185,11 @@ def test_hidden_text_is_left_out_and_counted():
 
 
 def test_html_that_converters_put_inside():
-    data = docx('<w:altChunk r:id="r1"/>', parts={"word/chunk.html": "<h1>Title</h1><p>From HTML.</p>"},
-                related=[("r1", "aFChunk", "chunk.html")])  # fmt: skip
+    data = docx(
+        '<w:altChunk r:id="r1"/>',
+        parts={"word/chunk.html": "<h1>Title</h1><p>From HTML.</p>"},
+        related=[("r1", "aFChunk", "chunk.html")],
+    )
     assert texts(parse_here(data, "a.docx")) == ["Title", "From HTML."]
 
 
@@ -200,10 +233,14 @@ def test_external_entities_are_not_fetched():
 def test_broken_xml_is_read_as_far_as_it_goes():
     good = docx(paragraph("First.") + paragraph("Second."))
     assert "First." in parse_here(good, "a.docx").text
-    cut = archive({"word/document.xml": (
-        '<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
-        "<w:body><w:p><w:r><w:t>First &undefined; one.</w:t></w:r></w:p><w:p>"
-    )})  # fmt: skip
+    cut = archive(
+        {
+            "word/document.xml": (
+                '<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+                "<w:body><w:p><w:r><w:t>First &undefined; one.</w:t></w:r></w:p><w:p>"
+            )
+        }
+    )
     assert "First" in parse_here(cut, "a.docx").text
 
 

@@ -47,8 +47,12 @@ def test_html_is_read_where_there_is_nothing_else():
 
 def test_attachments_become_sections():
     mail = message()
-    mail.add_attachment(docx(paragraph("The contract ends in May.")), maintype="application", subtype="octet-stream",
-                        filename="contract.docx")  # fmt: skip
+    mail.add_attachment(
+        docx(paragraph("The contract ends in May.")),
+        maintype="application",
+        subtype="octet-stream",
+        filename="contract.docx",
+    )
     mail.add_attachment("a,b\nx,1\ny,2\n", subtype="csv", filename="figures.csv")
     document = read(mail)
     assert block_with(document, "ends in May").heading_path == ("contract.docx",)
@@ -62,8 +66,10 @@ def test_attachments_that_cannot_be_read_are_named():
     mail.add_attachment(b"%PDF-1.4 broken", maintype="application", subtype="pdf", filename="bad.pdf")
     document = read(mail)
     assert [warning.split("”")[0] for warning in document.warnings] == [
-        "The attachment “photo.png", "The attachment “all.zip", "The attachment “bad.pdf",
-    ]  # fmt: skip
+        "The attachment “photo.png",
+        "The attachment “all.zip",
+        "The attachment “bad.pdf",
+    ]
 
 
 def test_forwarded_messages_are_read_with_their_attachments():
@@ -93,7 +99,8 @@ def test_odd_encodings():
     raw = (
         b"From: =?iso-8859-1?Q?Andr=E9?= <a@b.c>\r\nSubject: =?utf-8?B?"
         + base64.b64encode("Größe".encode())
-        + b"?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + b"?=\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
         b"Stra=DFe und caf=E9.\r\n"
     )
     document = read(raw)
@@ -104,9 +111,8 @@ def test_odd_encodings():
 
 def test_a_wrong_charset_and_a_broken_base64_do_not_stop_it():
     raw = (
-        b"Subject: x\r\nContent-Type: text/plain; charset=klingon\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        + base64.b64encode("Grüße an alle".encode())
-        + b"!!!\r\n"
+        b"Subject: x\r\nContent-Type: text/plain; charset=klingon\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode("Grüße an alle".encode()) + b"!!!\r\n"
     )
     assert "Grüße an alle" in read(raw).text
 

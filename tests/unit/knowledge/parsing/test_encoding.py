@@ -13,11 +13,22 @@ JAPANESE = "委員会は火曜日に開かれ、報告書を五月末までに�
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
-        (GERMAN, "utf-8"), (GERMAN, "utf-8-sig"), (GERMAN, "utf-16"), (GERMAN, "utf-16-le"), (GERMAN, "utf-16-be"),
-        (GERMAN, "utf-32"), (GERMAN, "cp1252"), (GERMAN, "latin-1"), (CYRILLIC, "cp1251"), (CYRILLIC, "utf-8"),
-        (JAPANESE, "cp932"), (JAPANESE, "euc-jp"), (JAPANESE, "utf-8"), ("委员会星期二开会，决定公布报告。" * 3, "gb18030"),
+        (GERMAN, "utf-8"),
+        (GERMAN, "utf-8-sig"),
+        (GERMAN, "utf-16"),
+        (GERMAN, "utf-16-le"),
+        (GERMAN, "utf-16-be"),
+        (GERMAN, "utf-32"),
+        (GERMAN, "cp1252"),
+        (GERMAN, "latin-1"),
+        (CYRILLIC, "cp1251"),
+        (CYRILLIC, "utf-8"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc-jp"),
+        (JAPANESE, "utf-8"),
+        ("委员会星期二开会，决定公布报告。" * 3, "gb18030"),
     ],
-)  # fmt: skip
+)
 def test_text_is_decoded(text, encoding):
     assert decode(text.encode(encoding)) == text
 

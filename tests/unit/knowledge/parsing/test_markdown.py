@@ -9,7 +9,8 @@ def read(text):
 
 def test_structure():
     document = read(
-        "# Guide\n\nIntro *with* `code` and [a link](http://x.y).\n\n## Care\n\n- first\n  - inner\n- second\n\n"
+        "# Guide\n\nIntro *with* `code` and [a link](http://x.y).\n\n"
+        "## Care\n\n- first\n  - inner\n- second\n\n"
         "1. one\n2. two\n\n> quoted\n\n```python\nif x:\n    y()\n```\n\n    indented code\n"
     )
     assert document.title == "Guide"

@@ -11,8 +11,9 @@ from tests.support.documents import docx, paragraph, pdf, wrapped
 from tests.support.parsing import block_with, parse_here, texts
 
 STORY = (
-    "The pump was built in a small town near the coast and has been running since then without a single pause, "
-    "which nobody in the village would have believed when it was first switched on by the mayor herself."
+    "The pump was built in a small town near the coast and has been running since then without a "
+    "single pause, which nobody in the village would have believed when it was first switched on by the "
+    "mayor herself."
 )
 
 
@@ -37,8 +38,12 @@ def test_wrapped_lines_are_paragraphs_of_their_page():
 
 
 def test_larger_and_bold_lines_are_headings():
-    page = [(72, 780, 20, "The Manual"), *wrapped(STORY, top=740), (72, 660, 11, "1.2 Care of the pump", True),
-            *wrapped("Clean it. " + STORY, top=640)]  # fmt: skip
+    page = [
+        (72, 780, 20, "The Manual"),
+        *wrapped(STORY, top=740),
+        (72, 660, 11, "1.2 Care of the pump", True),
+        *wrapped("Clean it. " + STORY, top=640),
+    ]
     document = read([page])
     assert document.title == "The Manual"
     assert texts(document, "heading") == ["The Manual", "1.2 Care of the pump"]
@@ -46,8 +51,11 @@ def test_larger_and_bold_lines_are_headings():
 
 
 def test_words_divided_at_line_ends_are_joined_and_compounds_keep_their_hyphen():
-    page = [(72, 700, 11, "The engineers checked the instal-"), (72, 686, 11, "lation of the well-"),
-            (72, 672, 11, "known pump and left the house before it was dark again.")]  # fmt: skip
+    page = [
+        (72, 700, 11, "The engineers checked the instal-"),
+        (72, 686, 11, "lation of the well-"),
+        (72, 672, 11, "known pump and left the house before it was dark again."),
+    ]
     assert read([page]).text.startswith("The engineers checked the installation of the well-known pump")
 
 
@@ -69,11 +77,57 @@ def test_columns_are_read_one_after_the_other():
 
 
 def test_lists_and_rows_of_figures_stand_apart():
-    page = [(72, 700, 11, "• first point"), (72, 686, 11, "• second point"), (72, 660, 11, "North 12 13 14"),
-            (72, 646, 11, "South 15 16 17")]  # fmt: skip
+    page = [
+        (72, 700, 11, "• first point"),
+        (72, 686, 11, "• second point"),
+        (72, 660, 11, "North 12 13 14"),
+        (72, 646, 11, "South 15 16 17"),
+    ]
     document = read([page])
     assert texts(document, "list_item") == ["first point", "second point"]
     assert texts(document, "table_row") == ["North 12 13 14", "South 15 16 17"]
+
+
+def row(y, *cells, at=(72, 250, 400), size=11):
+    return [(x, y, size, cell) for x, cell in zip(at, cells, strict=False) if cell]
+
+
+def test_tables_are_put_together_and_name_their_columns():
+    page = [
+        *wrapped(STORY),
+        *row(600, "Country", "People (millions)", "Capital"),
+        *row(584, "Austria", "8.9", "Vienna"),
+        *row(568, "Czech Republic", "10.7", "Prague"),
+        *row(552, "Belgium", "11.5", "Brussels,"),
+        *row(538, "", "", "de facto"),
+        *row(520, "Finland", "5.5", "Helsinki"),
+    ]
+    assert texts(read([page]), "table_row") == [
+        "Country: Austria; People (millions): 8.9; Capital: Vienna",
+        "Country: Czech Republic; People (millions): 10.7; Capital: Prague",
+        "Country: Belgium; People (millions): 11.5; Capital: Brussels, de facto",
+        "Country: Finland; People (millions): 5.5; Capital: Helsinki",
+    ]
+
+
+def test_forms_of_two_columns_read_as_facts():
+    page = [*row(600, "Invoice number", "2023-17"), *row(584, "Total amount", "1,250.00 EUR")]
+    assert texts(read([page])) == ["Invoice number: 2023-17", "Total amount: 1,250.00 EUR"]
+
+
+def test_columns_that_were_written_across_the_page_are_unfolded():
+    left = wrapped(STORY, x=60, width=38, size=10)
+    right = wrapped("Right column. " + STORY, x=330, width=38, size=10)
+    across = [line for pair in zip(left, right, strict=False) for line in pair]
+    across += right[len(left) :]
+    document = read([across])
+    assert document.text.startswith(STORY)
+    assert f"Right column. {STORY}" in document.text
+
+
+def test_contents_keep_their_lines():
+    page = [(72, 700, 11, "1.1 Pumps" + " ." * 40 + " 7"), (72, 686, 11, "1.2 Tanks" + " ." * 40 + " 9")]
+    assert texts(read([page])) == ["1.1 Pumps … 7", "1.2 Tanks … 9"]
 
 
 def test_the_title_comes_from_the_properties_unless_a_program_made_it_up():
@@ -127,24 +181,37 @@ def test_filled_form_fields_and_comments_are_text():
         page = writer.pages[0]
         stream = pypdf.generic.StreamObject()
         stream.set_data(b"BT /F1 11 Tf 2 5 Td (Filled by Ann) Tj ET")
-        stream.update({
-            NameObject("/Type"): NameObject("/XObject"), NameObject("/Subtype"): NameObject("/Form"),
-            NameObject("/BBox"): ArrayObject([FloatObject(v) for v in (0, 0, 200, 20)]),
-            NameObject("/Resources"): page["/Resources"],
-        })  # fmt: skip
+        stream.update(
+            {
+                NameObject("/Type"): NameObject("/XObject"),
+                NameObject("/Subtype"): NameObject("/Form"),
+                NameObject("/BBox"): ArrayObject([FloatObject(v) for v in (0, 0, 200, 20)]),
+                NameObject("/Resources"): page["/Resources"],
+            }
+        )
         appearance = writer._add_object(stream)
         rectangle = ArrayObject([FloatObject(v) for v in (72, 500, 272, 520)])
-        widget = DictionaryObject({
-            NameObject("/Type"): NameObject("/Annot"), NameObject("/Subtype"): NameObject("/Widget"),
-            NameObject("/FT"): NameObject("/Tx"), NameObject("/T"): TextStringObject("name"),
-            NameObject("/V"): TextStringObject("Filled by Ann"), NameObject("/Rect"): rectangle,
-            NameObject("/F"): pypdf.generic.NumberObject(4), NameObject("/AP"): DictionaryObject({NameObject("/N"): appearance}),
-        })  # fmt: skip
-        comment = DictionaryObject({
-            NameObject("/Type"): NameObject("/Annot"), NameObject("/Subtype"): NameObject("/Text"),
-            NameObject("/Contents"): TextStringObject("Check this."), NameObject("/T"): TextStringObject("Bob"),
-            NameObject("/Rect"): rectangle,
-        })  # fmt: skip
+        widget = DictionaryObject(
+            {
+                NameObject("/Type"): NameObject("/Annot"),
+                NameObject("/Subtype"): NameObject("/Widget"),
+                NameObject("/FT"): NameObject("/Tx"),
+                NameObject("/T"): TextStringObject("name"),
+                NameObject("/V"): TextStringObject("Filled by Ann"),
+                NameObject("/Rect"): rectangle,
+                NameObject("/F"): pypdf.generic.NumberObject(4),
+                NameObject("/AP"): DictionaryObject({NameObject("/N"): appearance}),
+            }
+        )
+        comment = DictionaryObject(
+            {
+                NameObject("/Type"): NameObject("/Annot"),
+                NameObject("/Subtype"): NameObject("/Text"),
+                NameObject("/Contents"): TextStringObject("Check this."),
+                NameObject("/T"): TextStringObject("Bob"),
+                NameObject("/Rect"): rectangle,
+            }
+        )
         page[NameObject("/Annots")] = ArrayObject([writer._add_object(widget), writer._add_object(comment)])
 
     document = parse_here(rewritten(pdf([wrapped(STORY)]), annotate), "a.pdf")

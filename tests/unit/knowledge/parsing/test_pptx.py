@@ -9,12 +9,15 @@ from tests.support.parsing import block_with, parse_here, texts
 TABLE = (
     '<p:graphicFrame><a:graphic><a:graphicData><a:tbl><a:tblPr firstRow="1"/>'
     + "".join(
-        "<a:tr>" + "".join(f"<a:tc><a:txBody><a:p><a:r><a:t>{cell}</a:t></a:r></a:p></a:txBody></a:tc>" for cell in row)
+        "<a:tr>"
+        + "".join(
+            f"<a:tc><a:txBody><a:p><a:r><a:t>{cell}</a:t></a:r></a:p></a:txBody></a:tc>" for cell in row
+        )
         + "</a:tr>"
         for row in (("Part", "Price"), ("Pump", "40"))
     )
     + "</a:tbl></a:graphicData></a:graphic></p:graphicFrame>"
-)  # fmt: skip
+)
 
 
 def read(*slides, **options):

@@ -59,11 +59,17 @@ def test_words_that_look_like_signatures_are_words(text):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("report.doc", r"save it as \.docx"), ("a.xls", r"\.xlsx"), ("a.ppt", r"\.pptx"), ("a.odt", "OpenDocument"),
-        ("photo.JPG", "Pictures"), ("a.zip", "Unpack"), ("a.msg", r"\.eml"), ("a.xyz", "Readable are PDF"),
+        ("report.doc", r"save it as \.docx"),
+        ("a.xls", r"\.xlsx"),
+        ("a.ppt", r"\.pptx"),
+        ("a.odt", "OpenDocument"),
+        ("photo.JPG", "Pictures"),
+        ("a.zip", "Unpack"),
+        ("a.msg", r"\.eml"),
+        ("a.xyz", "Readable are PDF"),
         ("README", "without an ending"),
     ],
-)  # fmt: skip
+)
 def test_other_formats_are_refused_with_a_way_out(name, words):
     with pytest.raises(Unsupported, match=words):
         format_of(name)

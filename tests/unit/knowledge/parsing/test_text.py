@@ -2,6 +2,8 @@
 
 from tests.support.parsing import parse_here, texts
 
+WRAPPED = "This is the first paragraph of the text, which somebody wrapped"
+
 
 def read(text):
     return parse_here(text.encode(), "a.txt")
@@ -9,14 +11,13 @@ def read(text):
 
 def test_paragraphs_and_wrapped_lines():
     document = read(
-        "This is the first paragraph of the text, which somebody wrapped\n"
+        f"{WRAPPED}\n"
         "at about seventy characters, as mail programs and editors do it\n"
         "when they are told to.\n\n"
         "Second paragraph.\n"
     )
     assert texts(document) == [
-        "This is the first paragraph of the text, which somebody wrapped at about seventy characters, as mail "
-        "programs and editors do it when they are told to.",
+        f"{WRAPPED} at about seventy characters, as mail programs and editors do it when they are told to.",
         "Second paragraph.",
     ]
 

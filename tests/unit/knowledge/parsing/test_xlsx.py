@@ -14,10 +14,12 @@ def read(*data, merged=(), **options):
 
 
 def test_rows_name_their_columns_and_know_their_sheet():
-    book = xlsx({
-        "People": sheet_xml(rows(["Name", "Age"], ["Ann", 30], ["Bob", 31.5])),
-        "Cities & more": sheet_xml(rows(["City"], ["Rome"], ["Oslo"], ["Bern"])),
-    })  # fmt: skip
+    book = xlsx(
+        {
+            "People": sheet_xml(rows(["Name", "Age"], ["Ann", 30], ["Bob", 31.5])),
+            "Cities & more": sheet_xml(rows(["City"], ["Rome"], ["Oslo"], ["Bern"])),
+        }
+    )
     document = parse_here(book, "b.xlsx")
     assert texts(document) == ["Name: Ann; Age: 30", "Name: Bob; Age: 31.5", "City", "Rome", "Oslo", "Bern"]
     assert (document.unit_kind, document.units_total) == ("sheet", 2)
@@ -31,35 +33,52 @@ def test_a_declared_range_of_millions_costs_nothing():
 
 
 def test_lines_above_a_table_are_its_headings():
-    document = read(rows(["Report 2023"], [], ["Revenue by region"], ["Region", "Q1"], ["North", 1], ["South", 2]),
-                    rows(["Note: figures are preliminary."], first=9))  # fmt: skip
+    document = read(
+        rows(["Report 2023"], [], ["Revenue by region"], ["Region", "Q1"], ["North", 1], ["South", 2]),
+        rows(["Note: figures are preliminary."], first=9),
+    )
     assert block_with(document, "North").heading_path == ("Report 2023", "Revenue by region")
     assert texts(document, "paragraph") == ["Note: figures are preliminary."]
 
 
 def test_group_names_over_columns():
     data = rows(["", "Plan", None, "Actual"], ["Region", "Q1", "Q2", "Q1", "Q2"], ["North", 1, 2, 3, 4])
-    merged = read(rows(["Region", "Plan", None, "Actual"], [None, "Q1", "Q2", "Q1", "Q2"], ["North", 1, 2, 3, 4]),
-                  merged=("A1:A2", "B1:C1", "D1:E1"))  # fmt: skip
+    merged = read(
+        rows(["Region", "Plan", None, "Actual"], [None, "Q1", "Q2", "Q1", "Q2"], ["North", 1, 2, 3, 4]),
+        merged=("A1:A2", "B1:C1", "D1:E1"),
+    )
     assert texts(merged) == ["Region: North; Plan Q1: 1; Plan Q2: 2; Actual Q1: 3; Actual Q2: 4"]
     assert "North" in texts(read(data))[-1]
 
 
 def test_a_name_over_the_whole_table_becomes_its_heading():
-    document = read(rows(["In millions", None, None, "January-June 2023"], [None, "Sales", "Profit", "Margin"], [],
-                         ["North", 1, 2, 3], ["South", 4, 5, 6]))  # fmt: skip
+    document = read(
+        rows(
+            ["In millions", None, None, "January-June 2023"],
+            [None, "Sales", "Profit", "Margin"],
+            [],
+            ["North", 1, 2, 3],
+            ["South", 4, 5, 6],
+        )
+    )
     assert texts(document, "table_row")[0] == "In millions: North; Sales: 1; Profit: 2; Margin: 3"
     assert block_with(document, "South").heading_path == ("January-June 2023",)
 
 
 def test_tables_beside_each_other_are_told_apart():
     data = rows(
-        ["Name", "Age", None, None, None], ["Ann", 30, None, "City", "People"], ["Bob", 31, None, "Rome", 3],
+        ["Name", "Age", None, None, None],
+        ["Ann", 30, None, "City", "People"],
+        ["Bob", 31, None, "Rome", 3],
         ["Cid", 32, None, "Oslo", 1],
-    )  # fmt: skip
+    )
     assert set(texts(read(data))) == {
-        "Name: Ann; Age: 30", "Name: Bob; Age: 31", "Name: Cid; Age: 32", "City: Rome; People: 3", "City: Oslo; People: 1",
-    }  # fmt: skip
+        "Name: Ann; Age: 30",
+        "Name: Bob; Age: 31",
+        "Name: Cid; Age: 32",
+        "City: Rome; People: 3",
+        "City: Oslo; People: 1",
+    }
 
 
 def test_an_empty_column_inside_a_table_does_not_part_it():
@@ -94,16 +113,23 @@ def test_hidden_sheets_are_named_and_not_read():
 
 def test_booleans_errors_and_escapes():
     line = (
-        '<row r="1">' + cell("A1", "1", kind="b") + cell("B1", "#DIV/0!", kind="e") + cell("C1", "a_x000D_b", kind="str")
-        + cell("D1", "99", kind="s") + "</row>"
-    )  # fmt: skip
+        '<row r="1">'
+        + cell("A1", "1", kind="b")
+        + cell("B1", "#DIV/0!", kind="e")
+        + cell("C1", "a_x000D_b", kind="str")
+        + cell("D1", "99", kind="s")
+        + "</row>"
+    )
     assert texts(read(line)) == ["TRUE | #DIV/0! | a b"]
 
 
 def test_cells_without_references_count_on():
-    assert texts(read("<row><c><v>1</v></c><c><v>2</v></c></row><row><c><v>3</v></c><c><v>4</v></c></row>")) == [
-        "1 | 2", "3 | 4",
-    ]  # fmt: skip
+    assert texts(
+        read("<row><c><v>1</v></c><c><v>2</v></c></row><row><c><v>3</v></c><c><v>4</v></c></row>")
+    ) == [
+        "1 | 2",
+        "3 | 4",
+    ]
 
 
 def test_limits_and_emptiness():

@@ -17,6 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 64 * 1024
+_SLIPS = 3
 _HTML_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE
 )
@@ -67,7 +68,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
 def _is_binary(sample: bytes) -> bool:
     """Zero bytes in numbers, or along with other control characters; a few alone are slips."""
     zeros = sample.count(0)
-    return zeros > len(sample) // 10 or (zeros > 0 and len(_CONTROLS.findall(sample)) > len(sample) // 20)
+    if zeros <= _SLIPS:
+        return False
+    return zeros > len(sample) // 10 or len(_CONTROLS.findall(sample)) > len(sample) // 20
 
 
 def html_declaration(data: bytes) -> str | None:

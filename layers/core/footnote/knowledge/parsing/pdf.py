@@ -149,7 +149,8 @@ def _paragraphs(pages: Sequence[PageText]) -> list[Paragraph]:
     korean_spaces = spaces_are_written(pages)
     items = [item for number, page in enumerate(pages, start=1) for item in paragraphs(page, number)]
     for item in items:
-        item.text = one_line(clean(join(item.lines, words, korean_spaces=korean_spaces))[0])
+        text = item.text or join(item.lines, words, korean_spaces=korean_spaces)
+        item.text = one_line(clean(text)[0])
     return merge_large(items)
 
 

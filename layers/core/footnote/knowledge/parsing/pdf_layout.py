@@ -10,7 +10,8 @@ from itertools import pairwise
 from statistics import median
 
 from footnote.knowledge.models import BlockKind
-from footnote.knowledge.parsing.pdf_lines import Line, PageText
+from footnote.knowledge.parsing.pdf_lines import LEADERS, Line, PageText
+from footnote.knowledge.parsing.pdf_tables import find_tables, unfold_columns
 
 BULLET = re.compile(r"^\s*[●•◦▪■□‣⁃∙·*–—-]\s+(?=\S)")
 _NUMBERED = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|\(?[a-zA-Z][.)]|\(?[ivx]{1,5}[.)]|\[\d{1,3}\])\s+\S")
@@ -21,7 +22,6 @@ _CJK_START = re.compile("^[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\
 _HANGUL = re.compile("[\uac00-\ud7af]")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _DIGITS = re.compile(r"\d+")
-_LEADERS = re.compile(r"(?:\s?[.…·_]){4,}\s*(?=[\divxlc]+$)", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"^\W*(?:(?:page|seite|página|pagina|s\.|p\.)\s*)?(?:\d{1,4}|[ivxlc]{1,6})"
     r"(?:\s*(?:/|of|von|de|di|sur)\s*\d{1,4})?\W*$",
@@ -51,6 +51,7 @@ class Paragraph:
     Attributes:
         page: Number from 1.
         kind: `paragraph`, `list_item` or `table_row`; headings are told later.
+        text: Its text once the lines are joined; rows of tables have theirs from the start.
     """
 
     page: int
@@ -95,16 +96,25 @@ def drop_running_lines(pages: Sequence[PageText]) -> None:
 
 
 def paragraphs(page: PageText, number: int) -> list[Paragraph]:
-    """The paragraphs of a page, in reading order, without their text yet."""
-    leading = _leading(page.lines)
-    rights = _right_edges(page.lines)
+    """The paragraphs of a page, in reading order, without their text yet, and rows of tables with it."""
+    lines = unfold_columns(page.lines)
+    leading = _leading(lines)
+    rights = _right_edges(lines)
+    tables = {table.first: table for table in find_tables(lines)}
     result: list[Paragraph] = []
-    for line in page.lines:
+    index = 0
+    while index < len(lines):
+        line = lines[index]
         current = result[-1] if result else None
+        if index in tables:
+            result += [Paragraph(number, [row], "table_row", text) for row, text in tables[index].rows]
+            index = tables[index].last
+            continue
         if current is not None and _continues(current, line, leading, rights):
             current.lines.append(line)
         else:
             result.append(Paragraph(number, [line], _kind(line)))
+        index += 1
     return result
 
 
@@ -129,7 +139,7 @@ def join(lines: Sequence[Line], words: frozenset[str], *, korean_spaces: bool) -
     """One text out of wrapped lines."""
     text = lines[0].text
     if len(lines) == 1:
-        return _LEADERS.sub(" … ", text)
+        return LEADERS.sub(" … ", text)
     for before, line in pairwise(lines):
         if before.hyphen or (text.endswith("-") and line.text[:1].islower() and text[-2:-1].isalpha()):
             text = _dehyphenated(text, line.text, words, marked=before.hyphen)
@@ -187,7 +197,7 @@ def _is_of_another_kind(paragraph: Paragraph, line: Line) -> bool:
         return True
     if before.bold != line.bold and (before.bold or len(paragraph.lines) == 1):
         return True
-    if paragraph.kind == "table_row" or _LEADERS.search(before.text):
+    if paragraph.kind == "table_row" or LEADERS.search(before.text):
         return True
     return _starts_item(line.text) or _is_figures(line)
 
@@ -259,7 +269,7 @@ def _leading(lines: Sequence[Line]) -> float:
 def _kind(line: Line) -> BlockKind:
     if _is_figures(line):
         return "table_row"
-    return "list_item" if _starts_item(line.text) or _LEADERS.search(line.text) else "paragraph"
+    return "list_item" if _starts_item(line.text) or LEADERS.search(line.text) else "paragraph"
 
 
 def _starts_item(text: str) -> bool:

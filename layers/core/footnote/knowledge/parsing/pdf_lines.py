@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -18,13 +18,30 @@ from footnote.knowledge.parsing.pdf_rtl import is_right_to_left, logical_order
 # PDFium writes U+0002 (older versions U+FFFE) for a hyphen at a line's end and joins the lines.
 _LINE = re.compile(r"[^\r\n\x02\ufffe]*(?:\r\n|[\r\n\x02\ufffe]|\Z)")
 _HYPHENS = ("\x02", "\ufffe")
+# The dots between a title and its page in a table of contents.
+LEADERS = re.compile(r"(?:\s?[.…·_]){4,}\s*(?=[\divxlc]+$)", re.IGNORECASE)
 _STRANGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _BOLD_WEIGHT = 600
 _BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123: ForceBold
 _SAME_LINE = 0.5  # share of the smaller line's height that two pieces of a line have in common
-_MAX_GAP = 3.0  # in line heights: further apart, pieces beside each other belong to different columns
+_MAX_GAP = 3.0  # in line heights: further apart, pieces beside each other are no exponents
+_SPACES = re.compile(r"\s+")
+_CELL_GAP = 1.1  # of the letters' height: spaces in justified text stay below
 _SAMPLES = 6  # boxes taken from a line: enough to see its size past a large sign in it
 _NAME_BUFFER = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of a line that stands well apart from its neighbours.
+
+    Attributes:
+        left, right: Its extent in points.
+    """
+
+    text: str
+    left: float
+    right: float
 
 
 @dataclass(slots=True)
@@ -37,6 +54,7 @@ class Line:
         hyphen: Whether it ends in a hyphen that divides a word.
         spaced: Whether white space followed it in the file.
         rtl: Whether it runs from right to left.
+        cells: Its pieces, if wide gaps part it: a row of a table, or lines of columns side by side.
     """
 
     text: str
@@ -49,6 +67,7 @@ class Line:
     hyphen: bool = False
     spaced: bool = False
     rtl: bool = False
+    cells: list[Cell] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -116,7 +135,7 @@ def _line(textpage: Any, body: str, start: int, *, hyphen: bool) -> Line:
     rtl = is_right_to_left(stripped)
     samples = {first + (last - first) * step // _SAMPLES for step in range(_SAMPLES + 1)}
     boxes = [_box(textpage, first + offset) for offset in _visible(stripped, samples, first)]
-    return Line(
+    line = Line(
         text=logical_order(textpage, stripped, first) if rtl else stripped,
         left=min(box[0] for box in boxes),
         bottom=min(box[1] for box in boxes),
@@ -128,6 +147,24 @@ def _line(textpage: Any, body: str, start: int, *, hyphen: bool) -> Line:
         spaced=body != body.rstrip(),
         rtl=rtl,
     )
+    if not rtl and not LEADERS.search(stripped):
+        line.cells = _cells(textpage, stripped, first, line)
+    return line
+
+
+def _cells(textpage: Any, text: str, first: int, line: Line) -> list[Cell]:
+    """The pieces of a line between gaps wider than those between words; none if it is one piece."""
+    cells: list[Cell] = []
+    start, left = 0, line.left
+    for found in _SPACES.finditer(text):
+        before = _box(textpage, first + found.start() - 1)
+        after = _box(textpage, first + found.end())
+        if after[0] - before[2] > _CELL_GAP * line.size:
+            cells.append(Cell(text[start : found.start()], left, before[2]))
+            start, left = found.end(), after[0]
+    if cells:
+        cells.append(Cell(text[start:], left, line.right))
+    return cells
 
 
 def _visible(text: str, samples: set[int], first: int) -> list[int]:
@@ -175,6 +212,10 @@ def _append(lines: list[Line], line: Line) -> None:
         lines.append(line)
         return
     gap = line.left - before.right if not before.rtl else before.left - line.right
+    if gap > _CELL_GAP * max(before.size, line.size):
+        before.cells = (before.cells or [_whole(before)]) + (line.cells or [_whole(line)])
+    elif before.cells or line.cells:
+        before.cells = _joined_cells(before, line)
     space = " " if before.spaced or gap > 0.15 * max(before.size, line.size) else ""
     before.text += space + line.text
     before.left, before.right = min(before.left, line.left), max(before.right, line.right)
@@ -183,6 +224,17 @@ def _append(lines: list[Line], line: Line) -> None:
         before.size = max(before.size, line.size)
     before.hyphen, before.spaced = line.hyphen, line.spaced
     before.bold = before.bold and line.bold
+
+
+def _whole(line: Line) -> Cell:
+    return Cell(line.text, line.left, line.right)
+
+
+def _joined_cells(before: Line, line: Line) -> list[Cell]:
+    """Cells of two pieces of a line that touch: the last of the one and the first of the other are one."""
+    left, right = before.cells or [_whole(before)], line.cells or [_whole(line)]
+    middle = Cell(f"{left[-1].text} {right[0].text}", left[-1].left, right[0].right)
+    return [*left[:-1], middle, *right[1:]]
 
 
 def _is_same_line(before: Line, line: Line) -> bool:

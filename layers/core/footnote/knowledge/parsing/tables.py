@@ -14,6 +14,7 @@ _VALUE = re.compile(r"^[\s(+\-–−<>~≈$€£¥%]*\d[\d\s.,:/%()+\-–−eE$�
 _YEAR = re.compile(r"^(?:FY ?)?(?:19|20|21)\d\d(?:[/-]\d\d)?$|^Q[1-4](?: ?(?:19|20)\d\d)?$")
 _NAME = re.compile(r"[^\W\d_]{2}")
 _MAX_HEADER_CELL = 80
+_SAMPLE = 50
 _SEPARATOR = "; "
 _PLAIN_SEPARATOR = " | "
 
@@ -77,7 +78,7 @@ def looks_like_header(table: Sequence[Row]) -> bool:
     It does if there are rows below, its cells are short words (or years) and not values, hardly two are the
     same, and it is about as wide as the rows below it; an empty first cell is the corner of a cross table.
     """
-    if len(table) < 2:
+    if len(table) < 2 or _names_rows(table):
         return False
     first = list(table[0])
     names = [cell for cell in first if _filled(cell)]
@@ -90,8 +91,17 @@ def looks_like_header(table: Sequence[Row]) -> bool:
         return False
     years = sum(1 for cell in names if is_period(cell))
     values = sum(1 for cell in names if is_value(cell) and not is_period(cell))
+    if years and width <= 2 and _filled(first[0]):
+        return False  # two columns: a fact with a year in it
     all_years = years == len(names) and not _filled(first[0]) and len(names) > 1
     return values == 0 and (years < len(names) or all_years) and len(set(names)) > len(names) // 2
+
+
+def _names_rows(table: Sequence[Row]) -> bool:
+    """Whether the first column says of each row what it is, with a colon: fact boxes and forms."""
+    labels = [row[0] for row in table[:_SAMPLE] if row and _filled(row[0])]
+    colons = sum(label.endswith(":") for label in labels)
+    return bool(labels) and labels[0].endswith(":") and colons >= len(labels) * 0.5
 
 
 def header_height(table: Sequence[Row]) -> int:
