@@ -256,3 +256,10 @@ async def test_the_items_after_a_colon_need_no_marks(ask):
     passage = PromptPassage(1, "Lists", lines, 0.8, language="en")
     _, deltas = await ask("Which list features nesting?", passage, max_sentences=1)
     assert quotations(deltas, passage) == ["A list featuring nesting:\n\nabc\nabc123\nabc1234"]
+
+
+async def test_what_only_consists_of_marks_is_no_answer(ask):
+    passage = PromptPassage(1, "Farol", "[4]\n***\n[2, 3]", 0.8, language="en")
+    text, deltas = await ask("What is known about Farol?", passage, threshold=0.0)
+    assert deltas[0].abstained
+    assert "[" not in text

@@ -26,6 +26,6 @@ class Calibration:
 
 
 HYBRID = Calibration(
-    bias=-12.851, cosine=14.735, coverage=6.193, passage=4.813, missing=0.742, threshold=0.532
+    bias=-12.827, cosine=14.843, coverage=6.048, passage=4.846, missing=0.632, threshold=0.530
 )
-LEXICAL = Calibration(bias=-8.077, cosine=0.0, coverage=9.036, passage=7.748, missing=2.134, threshold=0.228)
+LEXICAL = Calibration(bias=-8.034, cosine=0.0, coverage=8.945, passage=7.773, missing=2.083, threshold=0.229)

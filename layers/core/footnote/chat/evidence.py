@@ -152,7 +152,7 @@ def candidates(
             is_definition=definition is not None and definition.match(sentence.text) is not None,
         )
         for sentence in sentences
-        if not sentence.is_label
+        if not sentence.is_label and sentence.says_something
     ]
     return sorted(found, key=lambda candidate: candidate.score, reverse=True)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from footnote.chat.abstention import decide, features
 from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines
 from footnote.chat.ports import TermAnalyzer
-from footnote.chat.reading import Sentence, split_passage
+from footnote.chat.reading import REFERENCE_MARK, Sentence, split_passage
 from footnote.chat.selection import select
 from footnote.knowledge import count_tokens, detect_language, mixture, stand_alone
 from footnote.models import (
@@ -28,10 +28,9 @@ from footnote.platform.errors import ModelUnavailable
 
 NAME = "extractive"
 EMBEDDED_SENTENCES = 24
-"""How many sentences are compared by embedding; more cost time and find nothing on squad2."""
+"""How many sentences are compared by embedding; more cost time and hardly find more."""
 
 _QUOTED_CHARACTERS = 120
-_REFERENCE_MARK = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*[\]】]")
 _LIST_MARK = re.compile(r"^\s*[-*•▪◦–]\s+")
 _ENDS_SENTENCE = re.compile(r"[.!?。！？؟…।]['\"”’»)\]]*$")
 # The embedding model reads English; in other languages words decide alone.
@@ -115,8 +114,6 @@ class ExtractiveAnswerer:
         """Scores every sentence of the passages; `None` if there is nothing to read."""
         passages = request.passages
         sentences = [sentence for passage in passages for sentence in split_passage(passage)]
-        if not any(not sentence.is_label for sentence in sentences):
-            return None
         query = stand_alone(request.question, request.history)
         headers = [f"{passage.title} {passage.location}" for passage in passages]
         texts = [query.text, request.question, *headers, *(sentence.text for sentence in sentences)]
@@ -124,6 +121,8 @@ class ExtractiveAnswerer:
         analysis = await self._terms.analyze(request.context, texts, language)
         coverage = TermCoverage(analysis, passages, sentences)
         ranked = candidates(request.question, passages, sentences, coverage)
+        if not ranked:
+            return None
         ranked = await self._embedded(request.question, query.conversation, ranked[:EMBEDDED_SENTENCES])
         observed = features(ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES)
         decision = decide(observed, self._threshold)
@@ -164,7 +163,7 @@ def shown_text(raw: str) -> str:
 
     The source's own reference marks are left out, because they would read as citations of ours.
     """
-    lines = [" ".join(_REFERENCE_MARK.sub("", line).split()) for line in raw.splitlines()]
+    lines = [" ".join(REFERENCE_MARK.sub("", line).split()) for line in raw.splitlines()]
     text = "\n".join(line for line in lines if line)
     return text if "\n" in text else _LIST_MARK.sub("", text)
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from footnote.knowledge import sentence_spans
 from footnote.models import PromptPassage
 
+REFERENCE_MARK = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*[\]】]")
+"""A note or reference number of the document itself: `[4]`, `[2, 3]`."""
+
 _HEADING_WORDS = 10
 _ENDS = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
@@ -46,6 +49,11 @@ class Sentence:
     def embedding_text(self) -> str:
         """What is compared with the question: the sentence, after a label that stands directly above."""
         return f"{self.label} {self.text}" if self.follows_label else self.text
+
+    @property
+    def says_something(self) -> bool:
+        """It holds more than marks."""
+        return any(character.isalnum() for character in REFERENCE_MARK.sub("", self.text))
 
     @property
     def is_question(self) -> bool:
