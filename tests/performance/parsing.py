@@ -73,9 +73,7 @@ def _measure(sandbox: Sandbox, path: Path, rounds: int, settings: IngestionSetti
 
 def report(figures: list[Figures]) -> None:
     """Prints a line per file and the totals."""
-    print(
-        f"{'file':52} {'KB':>7} {'parse ms':>9} {'chunk ms':>9} {'chars':>8} {'chunks':>7} {'tokens/chunk':>13}"
-    )
+    print(f"{'file':52} {'KB':>7} {'parse ms':>9} {'chunk ms':>9} {'chars':>8} {'chunks':>7} {'tokens':>7}")
     for one in figures:
         end = one.reason or f"{one.characters:8} {one.chunks:7} {one.tokens / max(1, one.chunks):7.0f}"
         print(f"{one.name[:52]:52} {one.size / 1024:7.0f} {one.parse_ms:9.1f} {one.chunk_ms:9.1f} {end}")

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -34,13 +35,13 @@ def ignore_signals():
 
 
 def channel():
-    """The descriptor that answers go to: the highest of those open."""
-    return max(int(entry.name) for entry in Path("/proc/self/fd").iterdir() if _is_socket(entry))
+    """The descriptor that answers go to: the only socket that is open."""
+    return next(number for number in range(3, 64) if _is_socket(number))
 
 
-def _is_socket(entry):
+def _is_socket(number):
     try:
-        return str(entry.readlink()).startswith("socket:")
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
     except OSError:
         return False
 
@@ -94,6 +95,10 @@ DEEDS = {
     "fork": lambda: refused(os.fork),
     "kill the parent": lambda: refused(lambda: os.kill(os.getppid(), signal.SIGKILL)),
     "read secrets": read_secrets,
+    "read the parent's environment": lambda: refused(Path(f"/proc/{os.getppid()}/environ").read_bytes),
+    "read a file": lambda: refused(Path("/etc/passwd").read_bytes),
+    "write a file": lambda: refused(lambda: Path("/tmp/footnote-parser-was-here").write_text("x")),
+    "write its own folder": lambda: answer(str(Path("note.txt").write_text("fine"))),
     "where": lambda: answer(str(Path.cwd())),
 }
 
@@ -116,4 +121,5 @@ if __name__ == "__main__":
         load(module)
 
     worker.load = load_or_miss
+    worker.IDLE_S = float(os.environ.get("FOOTNOTE_TEST_IDLE_S", worker.IDLE_S))
     worker.main()

@@ -1,6 +1,7 @@
 """Parsers may die, hang, swell and babble; their parent goes on."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from footnote.platform.settings import IngestionSettings
 
 LIMITS = IngestionSettings()
 QUICK = IngestionSettings(parser_wall_s=1, parser_cpu_s=30)
-HOSTS = Path(__file__).resolve().parent / "misbehaviour.py"
+HAS_LANDLOCK = sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) >= 1
 
 
 @pytest.fixture
@@ -136,10 +137,29 @@ async def test_the_parser_is_confined(misbehaving, monkeypatch, deed):
     assert document.text == "refused"
 
 
+@pytest.mark.skipif(not HAS_LANDLOCK, reason="the kernel has no Landlock")
+@pytest.mark.parametrize("deed", [b"read the parent's environment", b"read a file", b"write a file"])
+async def test_files_are_out_of_reach(misbehaving, deed):
+    assert (await misbehaving.parse(deed, "a.txt", LIMITS)).text == "refused"
+    assert (await misbehaving.parse(b"write its own folder", "a.txt", LIMITS)).text == "4"
+
+
 async def test_each_document_has_a_folder_of_its_own_that_goes_away(misbehaving):
     folder = (await misbehaving.parse(b"where", "a.txt", LIMITS)).text
     assert "parser-" in folder
     assert not Path(folder).exists()
+
+
+async def test_an_idle_parser_process_ends_and_another_takes_over(misbehaving, monkeypatch):
+    monkeypatch.setattr(
+        "footnote.knowledge.parsing.sandbox._KEPT_VARIABLES", ("PATH", "FOOTNOTE_TEST_IDLE_S")
+    )
+    monkeypatch.setenv("FOOTNOTE_TEST_IDLE_S", "0.3")
+    assert (await misbehaving.parse(b"one", "a.txt", LIMITS)).text == "one"
+    process = misbehaving._process
+    await asyncio.sleep(1.5)
+    assert process.poll() == 0
+    assert (await misbehaving.parse(b"two", "a.txt", LIMITS)).text == "two"
 
 
 async def test_a_killed_parser_process_is_started_again(sandbox):

@@ -23,22 +23,25 @@ _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | 1  # answer EPERM
-_LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
+_LOAD, _JUMP_EQUAL, _JUMP_NOT_BELOW, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET = 0, 4
 
-# System calls by architecture: audit value, then numbers of
-# socket connect bind listen accept accept4 sendto sendmsg recvfrom execve execveat ptrace process_vm_readv
-# process_vm_writev kill tkill clone3 (fork vfork clone)
+# System calls by architecture: audit value, then numbers of socket connect bind listen accept accept4
+# sendto sendmsg recvfrom execve execveat ptrace process_vm_readv process_vm_writev kill tkill bpf (fork
+# vfork) clone.
 _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
     "x86_64": (
         0xC000003E,
-        (41, 42, 49, 50, 43, 288, 44, 46, 45, 59, 322, 101, 310, 311, 62, 200, 435, 57, 58, 56),
+        (41, 42, 49, 50, 43, 288, 44, 46, 45, 59, 322, 101, 310, 311, 62, 200, 321, 57, 58, 56),
     ),
     "aarch64": (
         0xC00000B7,
-        (198, 203, 200, 201, 202, 242, 206, 211, 207, 221, 281, 117, 270, 271, 129, 130, 435, 220),
+        (198, 203, 200, 201, 202, 242, 206, 211, 207, 221, 281, 117, 270, 271, 129, 130, 280, 220),
     ),
 }
+# clone3, io_uring_setup, io_uring_enter, io_uring_register, pidfd_open, pidfd_getfd: the same everywhere.
+_COMMON_CALLS = (435, 425, 426, 427, 434, 438)
+_FOREIGN_TABLE = 0x40000000  # numbers from here on are x86_64's second table (x32)
 
 
 def limit_resources(memory_bytes: int, cpu_s: int) -> None:
@@ -66,7 +69,7 @@ def refuse_system_calls() -> bool:
     if sys.platform != "linux" or platform.machine() not in _CALLS:
         return False
     architecture, numbers = _CALLS[platform.machine()]
-    program = _program(architecture, numbers)
+    program = _program(architecture, numbers + _COMMON_CALLS)
     code = ctypes.create_string_buffer(program, len(program))
     count = len(program) // 8
     # struct sock_fprog { unsigned short len; struct sock_filter *filter; }
@@ -97,8 +100,9 @@ def _program(architecture: int, numbers: tuple[int, ...]) -> bytes:
     size = len(numbers)
     lines = [
         instruction(_LOAD, 0, 0, _ARCHITECTURE_OFFSET),
-        instruction(_JUMP_EQUAL, 0, size + 2, architecture),
+        instruction(_JUMP_EQUAL, 0, size + 3, architecture),
         instruction(_LOAD, 0, 0, _NUMBER_OFFSET),
+        instruction(_JUMP_NOT_BELOW, size + 1, 0, _FOREIGN_TABLE),
     ]
     lines += [instruction(_JUMP_EQUAL, size - index, 0, number) for index, number in enumerate(numbers)]
     lines += [instruction(_RETURN, 0, 0, _ALLOW), instruction(_RETURN, 0, 0, _REFUSE)]

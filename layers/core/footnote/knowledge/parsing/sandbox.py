@@ -172,12 +172,12 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
         socket.AF_UNIX, socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
     )
     variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    variables["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
+    variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     flags = [flag for flag, set_ in (("-S", sys.flags.no_site), ("-B", sys.dont_write_bytecode)) if set_]
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
-                [sys.executable, *flags, "-m", _WORKER, str(theirs.fileno())],
+                [sys.executable, "-P", *flags, "-m", _WORKER, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ def _read(
     sheet = read_sheet(package, part, workbook, max_characters)
     if sheet.formulas:
         builder.warn(
-            f"{sheet.formulas} cells hold formulas without stored results; the formulas were read. "
+            f"Cells with formulas but without stored results: {sheet.formulas}; the formulas were read. "
             "Open and save the file in Excel to store the results."
         )
     add_sheet(builder, sheet.rows)
