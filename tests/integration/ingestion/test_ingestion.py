@@ -149,6 +149,49 @@ async def test_deleting_is_immediate_and_removes_every_object(world, organizatio
         await world.documents.delete(organization, document.id)
 
 
+async def test_a_second_file_beside_an_announced_upload_is_a_document_of_its_own(world, organization):
+    document, ticket = await world.documents.announce(organization, Announcement("first.txt"))
+    key = ticket.url.removeprefix("memory://")
+    await world.ingestion.ingest(world.bucket.put(key, b"What was announced."))
+    await world.ingestion.ingest(
+        world.bucket.put(key.replace("first.txt", "second.txt"), b"What came along.")
+    )
+    listed = await world.listed(organization)
+    assert set(listed) == {"first.txt", "second.txt"}
+    assert listed["first.txt"].id == document.id
+    texts = {"What was announced.", "What came along."}
+    assert set(await world.found(organization, "what was came")) == texts
+
+
+async def test_removing_a_file_beside_an_announced_upload_leaves_it_alone(world, organization):
+    document, ticket = await world.documents.announce(organization, Announcement("first.txt"))
+    key = ticket.url.removeprefix("memory://")
+    await world.ingestion.ingest(world.bucket.remove(key.replace("first.txt", "second.txt")))
+    await world.ingestion.ingest(world.bucket.put(key, b"What was announced."))
+    await world.ingestion.ingest(world.bucket.remove(key.replace("first.txt", "third.txt")))
+    assert (await world.listed(organization))["first.txt"].id == document.id
+
+
+async def test_removing_an_announced_upload_before_it_was_seen_ends_it(world, organization):
+    document, ticket = await world.documents.announce(organization, Announcement("first.txt"))
+    late = world.bucket.put(ticket.url.removeprefix("memory://"), b"Too late.")
+    await world.ingestion.ingest(world.bucket.remove(late.key))
+    await world.ingestion.ingest(late)
+    assert await world.listed(organization) == {}
+    with pytest.raises(NotFound):
+        await world.documents.get(organization, document.id)
+
+
+async def test_another_documents_id_in_a_key_means_nothing(world, organization):
+    await world.drop(organization, "dropped.txt", "Dropped before.")
+    dropped = (await world.listed(organization))["dropped.txt"]
+    await world.drop(organization, f"uploads/{dropped.id}/intruder.txt", "Somebody else's words.")
+    assert set(await world.found(organization, "words dropped before")) == {
+        "Dropped before.",
+        "Somebody else's words.",
+    }
+
+
 async def test_a_deletion_survives_a_failing_bucket(world, organization):
     event = await world.drop(organization, "stubborn.txt", "The bucket does not answer.")
     document = (await world.listed(organization))["stubborn.txt"]

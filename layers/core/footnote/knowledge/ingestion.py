@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from footnote.knowledge.models import ChunkDraft, DocumentStatus, ParsedDocument, Stage
 from footnote.knowledge.parsing import ParserUnavailable, Unreadable, format_of
+from footnote.knowledge.parsing.errors import Empty
 from footnote.knowledge.ports import (
     DuplicateContent,
     Failure,
@@ -217,6 +218,8 @@ class Ingestion:
             parsed = replace(parsed, title=job.title)
         work.progress = Progress(Stage.PARSED, parsed.units_total, parsed.units_read, 0)
         chunks = await work.keep(asyncio.to_thread(self._chunk, parsed, self._settings))
+        if not chunks:
+            raise Empty("The document holds no text.")
         return _Description(parsed, sha256, size, format_of(job.filename).name, tuple(chunks))
 
     async def _is_duplicate(self, work: _Work, sha256: str) -> bool:

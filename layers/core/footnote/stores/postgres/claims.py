@@ -23,7 +23,7 @@ from footnote.stores.postgres.documents import hide_document
 from footnote.stores.postgres.lexical_index import lock_corpus
 
 _RACES = 5
-_UPLOAD = re.compile(r"uploads/([0-9a-fA-F-]{36})/.+", re.DOTALL)
+_UPLOAD = re.compile(r"uploads/([0-9a-fA-F-]{36})/[^/]+")
 OPEN_STAGES = "('received', 'scanned', 'parsed', 'chunked', 'embedded', 'staged')"
 
 _LOOK = """
@@ -32,7 +32,10 @@ _LOOK = """
            EXISTS (SELECT FROM knowledge.object_states o
                     WHERE o.organization_id = %(organization_id)s AND o.document_id = s.document_id
                       AND NOT o.is_deleted AND (o.bucket, o.key) <> (s.bucket, s.key)) AS document_shared,
-           a.document_id AS announced_id, a.deleted_at IS NOT NULL AS announced_deleted
+           a.document_id AS announced_id, a.deleted_at IS NOT NULL AS announced_deleted,
+           EXISTS (SELECT FROM knowledge.object_states o
+                    WHERE o.organization_id = %(organization_id)s AND o.document_id = a.document_id
+                      AND NOT o.is_deleted AND (o.bucket, o.key) <> (%(bucket)s, %(key)s)) AS announced_taken
       FROM (SELECT) AS one
       LEFT JOIN knowledge.object_states s
         ON s.organization_id = %(organization_id)s AND s.bucket = %(bucket)s AND s.key = %(key)s
@@ -40,7 +43,7 @@ _LOOK = """
         ON d.organization_id = %(organization_id)s AND d.document_id = s.document_id
       LEFT JOIN knowledge.documents a
         ON a.organization_id = %(organization_id)s AND a.document_id = %(announced_id)s
-       AND a.source = 'upload'
+       AND a.source = 'upload' AND (a.filename = %(filename)s OR a.deleted_at IS NOT NULL)
 """
 # A new version of a new or known document. It is claimed only if the key's row still is as it was read.
 _RECEIVE = """
@@ -158,6 +161,7 @@ class _Seen:
     document_shared: bool
     announced_id: UUID | None
     announced_deleted: bool
+    announced_taken: bool
 
 
 class _LostRace(Exception):
@@ -255,7 +259,7 @@ class Claims:
         await lock_corpus(cursor, values["organization_id"])
         await _leave(cursor, values, seen)
         ends = seen.document_id if seen.document_lives and not seen.document_shared else None
-        if seen.sequencer is None:
+        if seen.sequencer is None and not seen.announced_taken:
             ends = seen.announced_id
         active = await _lock_document(cursor, values, ends) if ends else None
         tombstone = {**values, "document_id": seen.document_id or ends, "seen": seen.sequencer}
@@ -289,7 +293,7 @@ def _target(seen: _Seen) -> UUID | None:
     """
     if seen.document_id and seen.document_lives and not seen.document_shared:
         return seen.document_id
-    if seen.announced_id is None or seen.announced_id == seen.document_id:
+    if seen.announced_id is None or seen.announced_taken:
         return new_id()
     return None if seen.announced_deleted else seen.announced_id
 
