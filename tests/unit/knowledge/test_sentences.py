@@ -60,6 +60,21 @@ def test_line_ends_end_sentences():
     ]
 
 
+def test_texts_without_capitals_and_texts_taken_apart_are_split_too():
+    assert split("the lift was measured . the results, e.g. the drag, agree . is it so ? yes .") == [
+        "the lift was measured .",
+        "the results, e.g. the drag, agree .",
+        "is it so ?",
+        "yes .",
+    ]
+    assert split("A wing in a slipstream . the span loading") == ["A wing in a slipstream .", "the span loading"]
+    assert split("hi there. how are you? fine") == ["hi there.", "how are you?", "fine"]
+
+
+def test_closing_signs_may_stand_apart():
+    assert split("« Quoi ? » dit-il. « Rien. »") == ["« Quoi ? » dit-il.", "« Rien. »"]
+
+
 def test_nothing_comes_of_nothing():
     assert sentence_spans("") == []
     assert sentence_spans(" \n\t ") == []

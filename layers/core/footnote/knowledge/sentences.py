@@ -12,7 +12,7 @@ import re
 
 _CANDIDATE = re.compile(
     r"""
-      (?<![.!?…])(?P<latin>[.!?…]++)(?:["'”’»)\]}]|\[\d{1,3}(?:[,–-]\d{1,3})*+\])*+(?=\s)
+      (?<![.!?…])(?P<latin>[.!?…]++)(?:["'”’»)\]}]|[\ \u00a0\u202f]»|\[\d{1,3}(?:[,–-]\d{1,3})*+\])*+(?=\s)
     | (?P<full>[。！？｡؟۔।॥։።]++)["'”’»)\]}」』）】》〉]*+
     | (?P<line>\n)
     """,
@@ -26,6 +26,7 @@ _NEXT_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 # What follows a period within a date of figures: "2020. 3. 11.", and in East Asian text any word.
 _DATE_GOES_ON = re.compile(r"\d{1,2}\.\s?(?:\d|[\uac00-\ud7a3])|[\uac00-\ud7a3\u3040-\u30ff\u4e00-\u9fff]")
 _LOOK_BACK = 40
+_CAPITAL = re.compile(r"[A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f]")
 
 
 def _words(*lists: str) -> frozenset[str]:
@@ -84,8 +85,9 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """
     spans: list[tuple[int, int]] = []
     start = _skip_space(text, 0)
+    cased = _CAPITAL.search(text) is not None
     for candidate in _CANDIDATE.finditer(text, start):
-        if candidate.lastgroup == "latin" and not _ends_sentence(text, start, candidate):
+        if candidate.lastgroup == "latin" and not _ends_sentence(text, start, candidate, cased=cased):
             continue
         end = candidate.end()
         _add(spans, text, start, end)
@@ -106,8 +108,12 @@ def _skip_space(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _ends_sentence(text: str, start: int, candidate: re.Match[str]) -> bool:
-    """Judges a candidate of Latin punctuation that is followed by white space."""
+def _ends_sentence(text: str, start: int, candidate: re.Match[str], *, cased: bool) -> bool:
+    """Judges a candidate of Latin punctuation that is followed by white space.
+
+    A small letter goes on with the sentence, but in texts without capitals (`cased` is false) and after
+    periods that stand alone, as in texts taken apart into tokens.
+    """
     stop, after = candidate.span()
     upcoming = _skip_space(text, after)
     if upcoming >= len(text) or "\n" in text[after:upcoming]:
@@ -115,7 +121,8 @@ def _ends_sentence(text: str, start: int, candidate: re.Match[str]) -> bool:
     opened = _OPENING.match(text, upcoming)
     first = opened.end() if opened else upcoming
     letter = text[first : first + 1]
-    if letter.islower():
+    alone = text[stop] == "." and stop > start and text[stop - 1].isspace()
+    if letter.islower() and cased and not alone:
         return False
     if candidate["latin"] != ".":
         return True  # "?", "!" and dots of omission, before anything but a small letter

@@ -98,7 +98,7 @@ def test_formulas_without_results_are_shown_as_formulas():
         data, '<row r="3">' + cell("A3", "y", kind="inlineStr") + cell("B3", 7, formula="1+6") + "</row>"
     )
     assert texts(document) == ["Item: x; Sum: =SUM(A1:A9)", "Item: y; Sum: 7"]
-    assert "formulas without stored results" in document.warnings[0]
+    assert "formulas but without stored results: 1" in document.warnings[0]
 
 
 def test_hidden_sheets_are_named_and_not_read():
