@@ -6,9 +6,8 @@ import asyncio
 import logging
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
-
-import swagger_ui_bundle
 
 from local.http.asgi import Send, respond
 
@@ -53,7 +52,7 @@ class Documentation:
     def __init__(self, repository: Path, api_url: str) -> None:
         self._repository = repository
         self._api_url = api_url
-        self._assets = Path(str(swagger_ui_bundle.swagger_ui_path))
+        self._assets = files("fastapi_offline") / "static"  # Swagger UI 5, which reads OpenAPI 3.1
         self._document = b""
         self._built_from = 0.0
         self._building = asyncio.Lock()
