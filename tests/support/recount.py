@@ -32,6 +32,16 @@ _COUNTED_POSTINGS = f"""
 """
 
 
+_ACTIVE_VERSIONS = """
+    SELECT document_id, version FROM knowledge.document_versions
+     WHERE organization_id = %(organization)s AND stage = 'active'
+"""
+_POINTED_AT = """
+    SELECT document_id, active_version FROM knowledge.documents
+     WHERE organization_id = %(organization)s AND active_version IS NOT NULL
+"""
+
+
 def assert_statistics_are_exact(superuser_dsn: str, organization_id: UUID) -> None:
     """Chunk count, length, document frequencies and postings are those of the active versions alone."""
     with psycopg.connect(superuser_dsn) as connection:
@@ -39,6 +49,7 @@ def assert_statistics_are_exact(superuser_dsn: str, organization_id: UUID) -> No
         def rows(statement: str) -> list[tuple[object, ...]]:
             return connection.execute(statement, {"organization": organization_id}).fetchall()
 
+        assert sorted(rows(_ACTIVE_VERSIONS)) == sorted(rows(_POINTED_AT))
         assert (rows(_STORED_CORPUS) or [(0, 0)]) == rows(_COUNTED_CORPUS)
         assert sorted(rows(_STORED_TERMS)) == sorted(rows(_COUNTED_TERMS))
         assert sorted(rows(_STORED_POSTINGS)) == sorted(rows(_COUNTED_POSTINGS))

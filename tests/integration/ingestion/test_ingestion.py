@@ -233,7 +233,10 @@ async def test_a_broken_new_version_leaves_the_old_one_searchable(world, organiz
     await world.ingestion.ingest(world.bucket.put(world.key(organization, "manual.txt"), b""))
     document = (await world.listed(organization))["manual.txt"]
     assert (document.status, document.version) == (DocumentStatus.FAILED, 1)
-    assert await world.found(organization, "handle") == ["Turn the handle to the left."]
+    for strategy in ("lexical", "vector"):
+        assert await world.found(organization, "handle", strategy=strategy) == [
+            "Turn the handle to the left."
+        ]
 
 
 async def test_oversized_files_are_refused(world, organization):

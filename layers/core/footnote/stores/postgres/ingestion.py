@@ -127,7 +127,9 @@ class PostgresIngestionStore:
 
     async def owner_of(self, key: str) -> KeyOwner | None:
         """See `IngestionStore.owner_of`. No prefix lies within another and none is ever given to another."""
-        folders = "/".join(key.split("/", 2)[:2]) + "/"
+        first, _, rest = key.partition("/")
+        second, slash, _ = rest.partition("/")
+        folders = f"{first}/{second}{slash}"
         if folders not in self._owners:
             async with self._database.definer_tx(background=True) as cursor:
                 await cursor.execute(_OWNER, {"key": key})
