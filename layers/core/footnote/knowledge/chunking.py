@@ -22,7 +22,7 @@ _CUT_IN_PARAGRAPH = 0.10
 _CUT_AFTER_HEADING = 1.5
 _HEADING_INSIDE = 0.85
 _OUTER_HEADING_INSIDE = 1.2
-_OVERSIZE_WEIGHT = 1.5
+_OVERSIZE_WEIGHT = 0.5
 
 
 def chunk(document: ParsedDocument, settings: IngestionSettings) -> list[ChunkDraft]:
