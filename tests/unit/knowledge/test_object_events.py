@@ -1,10 +1,13 @@
 """S3's notifications."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from footnote.knowledge.object_events import object_events
+
+EVENTS = Path(__file__).resolve().parents[3] / "events"
 
 
 def record(name="ObjectCreated:Put", **described):
@@ -59,3 +62,12 @@ def test_the_test_message_has_no_events():
 def test_anything_else_is_an_error(body):
     with pytest.raises(ValueError):  # noqa: PT011 - also that of json
         object_events(body)
+
+
+def test_the_samples_of_what_aws_sends():
+    created = object_events((EVENTS / "s3_object_created.json").read_text())
+    removed = object_events((EVENTS / "s3_object_removed.json").read_text())
+    assert [event.created for event in (*created, *removed)] == [True, False]
+    assert all(event.sequencer and event.bucket and event.key for event in (*created, *removed))
+    batch = json.loads((EVENTS / "sqs_s3_events.json").read_text())
+    assert all(object_events(record["body"]) for record in batch["Records"])
