@@ -57,7 +57,19 @@ def test_a_question_is_recognised(language):
     assert detect_language(QUESTIONS[language]) == language
 
 
-@pytest.mark.parametrize("text", ["", "1 2 3", "COVID-19", "IBM 2021", "refund", "☃ → …", "x = y + 1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1 2 3",
+        "COVID-19",
+        "IBM 2021",
+        "refund",
+        "☃ → …",
+        "x = y + 1",
+        "Title item continued image term done todo a b",
+    ],
+)
 def test_too_little_evidence_is_undetermined(text):
     assert detect_language(text) == "und"
 

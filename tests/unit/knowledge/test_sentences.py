@@ -67,7 +67,10 @@ def test_texts_without_capitals_and_texts_taken_apart_are_split_too():
         "is it so ?",
         "yes .",
     ]
-    assert split("A wing in a slipstream . the span loading") == ["A wing in a slipstream .", "the span loading"]
+    assert split("A wing in a slipstream . the span loading") == [
+        "A wing in a slipstream .",
+        "the span loading",
+    ]
     assert split("hi there. how are you? fine") == ["hi there.", "how are you?", "fine"]
 
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 UNDETERMINED = "und"
 _SAMPLE = 20_000
+_QUESTION = 6  # words: in longer texts a single stop word proves nothing
 _SINGLE_LETTER = 0.25
 # Ranges of the scripts that decide by themselves or narrow the choice.
 _SCRIPTS = re.compile(
@@ -190,6 +191,7 @@ def _latin(sample: str) -> str:
     lowered = sample.lower().replace("’", "'")
     words = _WORD.findall(lowered)
     scores: defaultdict[str, float] = defaultdict(float)
+    found = {word for word in words if len(word) > 1 and word in _WORDS}
     for word in words:
         for name, weight in _WORDS.get(word, ()):
             scores[name] += weight
@@ -202,6 +204,8 @@ def _latin(sample: str) -> str:
     ranked = sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
     best, score = ranked[0]
     runner_up = ranked[1][1] if len(ranked) > 1 else 0.0
+    if len(words) > _QUESTION and len(found) < 2:
+        return UNDETERMINED
     enough = score >= max(0.5, 0.03 * len(words))
     clear = score > runner_up * 1.1 if len(words) > 50 else score - runner_up >= 0.25
     return best if enough and clear else UNDETERMINED

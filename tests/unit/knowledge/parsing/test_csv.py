@@ -60,5 +60,9 @@ def test_a_very_long_field():
     assert len(read("Name,Note\nAnn," + "x" * 300_000 + "\n")[0]) > 300_000
 
 
+def test_one_column_keeps_its_name():
+    assert read("E-mail\nann@example.com\nbob@example.com\n")[1] == "E-mail: bob@example.com"
+
+
 def test_formulas_are_text():
     assert read("Name,Value\n=cmd|' /C calc'!A0,1\n")[0] == "Name: =cmd|' /C calc'!A0; Value: 1"

@@ -112,6 +112,19 @@ def test_inline_tags_do_not_part_words():
     assert document.text == "H2O and x^2, bold, text. Next"
 
 
+def test_neighbours_set_apart_by_style_only_are_set_apart():
+    assert read("<a>Home</a><a>Shop</a>").text == "Home Shop"
+    assert read("<span>$10</span><span>per month</span>").text == "$10 per month"
+    assert read("<p><span>Hel</span><span>lo</span> <b>w</b><i>orld</i></p>").text == "Hello world"
+
+
+def test_list_paragraphs_of_word_are_items():
+    document = read(
+        "<p class=MsoListParagraph><span style='mso-list:Ignore'>·&nbsp;&nbsp;</span>First point</p>"
+    )
+    assert texts(document, "list_item") == ["First point"]
+
+
 def test_two_line_breaks_part_paragraphs():
     assert texts(read("One<br>line<br> <br>Two")) == ["One line", "Two"]
 

@@ -18,6 +18,7 @@ def test_values_stand_beside_the_names_of_their_columns():
         ("table_row", "Name: Ann; Age: 30"),
         ("table_row", "Bob"),
     ]
+    assert blocks([["Name", "Age"], ["", "30"], ["Bob", "31"]])[0] == ("table_row", "Age: 30")
 
 
 def test_without_names_values_stand_between_bars():

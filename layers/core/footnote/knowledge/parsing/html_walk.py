@@ -13,6 +13,13 @@ from footnote.knowledge.parsing.normalisation import one_line
 _SHORT_BASE = re.compile(r"(?:^|[\s(=+*/\-−])[A-Za-z0-9)]{1,3}$")
 _EXPONENT = re.compile(r"^[+\-−]?\d{1,3}$")
 _ALT_WORDS = 2
+# Neighbours without a space between them that style sheets set apart: menus, prices and their units.
+_SPACED_BY_STYLE = frozenset({"a", "span"})
+_BORDER = "\x1e"
+_STYLED_GAP = re.compile(
+    f"(?<=[a-z\u00df-\u00ff0-9]){_BORDER}(?=[A-Z\u00c0-\u00de])|(?<=[0-9]){_BORDER}(?=[a-z])"
+)
+_BULLET = re.compile(r"^[·•▪§]\s+")  # of list paragraphs that Word writes
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp")
 _MENU_LINKS = 4
 _MENU_LINK_LENGTH = 25
@@ -39,6 +46,7 @@ class HtmlWalker:
         self._inline: list[str] = []
         self._items = 0
         self._last = ""
+        self._closed = ""
 
     def walk(self, root: Any) -> None:
         """Adds everything under `root`."""
@@ -47,9 +55,11 @@ class HtmlWalker:
             node, leaving = stack.pop()
             if leaving:
                 self._leave(node.tag)
+                self._closed = node.tag
                 continue
             if node.is_text_node:
                 self._inline.append(node.text_content or "")
+                self._closed = ""
                 continue
             if not node.is_element_node or not self._enter(node):
                 continue
@@ -102,6 +112,8 @@ class HtmlWalker:
             case _:
                 if tag in BLOCKS:
                     self._flush()
+                elif tag in _SPACED_BY_STYLE and self._closed in _SPACED_BY_STYLE:
+                    self._inline.append(" " if tag == "a" else _BORDER)
                 return True
         return False
 
@@ -157,16 +169,23 @@ class HtmlWalker:
 
     def _flush(self) -> None:
         if self._inline:
-            text = one_line("".join(self._inline))
+            text = one_line(_spaced("".join(self._inline)))
             self._inline = []
+            item = bool(_BULLET.match(text))
+            text = _BULLET.sub("", text)
             if text == self._last:
                 return  # a picture's description, said again below it
             self._last = text or self._last
-            self._add(text, "list_item" if self._items else "paragraph", "flow")
+            self._add(text, "list_item" if self._items or item else "paragraph", "flow")
 
     def _add(self, text: str, kind: Any, layout: Any) -> None:
         self.kept += len(text.strip())
         self._builder.add(text, kind, layout)
+
+
+def _spaced(text: str) -> str:
+    """Puts spaces where two spans touch that can hardly be one word."""
+    return _STYLED_GAP.sub(" ", text).replace(_BORDER, "") if _BORDER in text else text
 
 
 def visible_text(node: Any) -> str:

@@ -53,9 +53,10 @@ def add_rows(builder: DocumentBuilder, table: Sequence[Row], named: bool) -> Non
 def render_row(names: Sequence[str], row: Row) -> str:
     """`Name: value; Name: value` where names are known, else the values between bars.
 
-    A lone value in a row is a note or the name of a group of rows: it stands without a name.
+    A lone value at the start of a row is a note or the name of a group of rows: it stands without a name.
     """
-    if not names or sum(map(_filled, row)) == 1:
+    lone = len(names) > 1 and _filled(row[0]) and sum(map(_filled, row)) == 1
+    if not names or lone:
         return _unnamed([cell for cell in row if _filled(cell)])
     parts = []
     for index, cell in enumerate(row):
