@@ -236,6 +236,30 @@ def test_text_that_no_reader_sees_is_left_out_and_counted():
     assert document.removed_characters == 20
 
 
+def unmapped(text, shift):
+    """A PDF whose font gives glyph numbers only: each is the letter's code less `shift`."""
+    code = "".join(f"{ord(letter) - shift:04x}" for letter in text)
+    font = (
+        b"<</Type/Font/Subtype/Type0/BaseFont/AAAAAA+Some/Encoding/Identity-H/DescendantFonts[<</Type/Font"
+        b"/Subtype/CIDFontType2/BaseFont/AAAAAA+Some/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)"
+        b"/Supplement 0>>/DW 500/FontDescriptor<</Type/FontDescriptor/FontName/AAAAAA+Some/Flags 4>>>>]>>"
+    )
+    data = pdf([[(72, 700, 11, "x")]])
+    data = data.replace(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>", font)
+    return data.replace(b"(x) Tj", b"<%b> Tj" % code.encode()).replace(b"/Length 40", b"/Length 4000")
+
+
+def test_letters_are_had_back_from_glyph_numbers():
+    words = "The pump of the house is in the garden and it was built by the mayor of the town"
+    assert parse_here(unmapped(words, 29), "a.pdf").text == words
+
+
+def test_glyph_numbers_that_make_no_sense_are_not_taken_for_text():
+    words = "The pump of the house is in the garden and it was built by the mayor of the town"
+    with pytest.raises(Scanned, match="which letters"):
+        parse_here(unmapped(words, 11), "a.pdf")
+
+
 def test_limits_and_damage():
     data = pdf([wrapped(STORY)] * 3)
     with pytest.raises(Oversized, match="3 pages"):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from footnote.knowledge.parsing.pdf_fonts import is_unmapped, shifted
 from footnote.knowledge.parsing.pdf_rtl import is_right_to_left, logical_order
 
 # PDFium writes U+0002 (older versions U+FFFE) for a hyphen at a line's end and joins the lines.
@@ -106,7 +107,21 @@ def read_lines(page: Any, textpage: Any) -> PageText:
             _append(result.lines, line)
         else:
             result.outside += len(body.strip())
+    if result.lines and is_unmapped(textpage, len(text)):
+        _restore_letters(result)
     return result
+
+
+def _restore_letters(page: PageText) -> None:
+    """Turns glyph numbers into letters; where that makes no sense the page counts as strange."""
+    texts = shifted([line.text for line in page.lines])
+    if texts is None:
+        page.strange = 1.0
+        return
+    page.strange = 0.0
+    for line, text in zip(page.lines, texts, strict=True):
+        if line.text != text:
+            line.text, line.cells = text, []
 
 
 def _characters(textpage: Any) -> str:
