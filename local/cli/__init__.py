@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from local.cli import conversation, doctor, documents, evaluation, lifecycle, logs, queue, status
+from local.cli import conversation, doctor, documents, environment, evaluation, lifecycle, logs, queue, status
 
 
 def build_app() -> typer.Typer:
@@ -25,6 +25,7 @@ def build_app() -> typer.Typer:
     app.command()(conversation.ask)
     app.command()(logs.logs)
     app.command()(evaluation.evaluate)
+    app.command()(environment.env)
     app.add_typer(queue.app, name="queue")
     return app
 
