@@ -17,6 +17,9 @@ ifeq ($(wildcard $(HOME)/.),)
 export UV_CACHE_DIR := $(CURDIR)/.footnote/cache/uv
 endif
 
+# The machine's own certificates count, as those of a company's proxy do; pip does so by itself.
+export UV_SYSTEM_CERTS ?= true
+
 # A file's tests stay together, because they share engines.
 PYTEST_OPTIONS ?= --numprocesses=2 --dist=loadfile
 

@@ -155,6 +155,7 @@ def _compile(packages: Path) -> None:
 
 def _run(argv: list[str | Path]) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment.setdefault("UV_SYSTEM_CERTS", "true")  # a company's proxy has certificates of its own
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise LayerError(f"{Path(argv[0]).name} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
