@@ -14,11 +14,20 @@ _CHOICE = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on now, and that no outgoing connection will take.
+
+    Raises:
+        OSError: Nearly every port is taken.
+    """
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports like that of `free_port`; same error."""
+    chosen: list[int] = []
+    for _ in range(count):
+        chosen.append(_choose(set(chosen)))
+    return chosen
 
 
 def is_free(port: int) -> bool:
@@ -72,7 +81,8 @@ def first_free(wanted: int, attempts: int = 20) -> int | None:
 
 
 def _choose(taken: set[int]) -> int:
-    for port in random.sample(_CHOICE, 200):
+    # Not the module's generator: processes that seeded it alike would choose alike.
+    for port in random.SystemRandom().sample(_CHOICE, 200):
         if port not in taken and is_free(port):
             return port
     raise OSError(f"no free port found between {_CHOICE.start} and {_CHOICE.stop}")

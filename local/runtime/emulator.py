@@ -26,7 +26,7 @@ from uv import find_uv_bin
 from local.http import HttpClient, HttpError
 from local.interpreter import base_interpreter
 from local.paths import REPOSITORY
-from local.ports import LOOPBACK, accepts, free_port
+from local.ports import LOOPBACK, accepts, free_ports
 from local.runtime.environment import InitializationFailed
 from local.runtime.invocation import (
     REQUEST_LIMIT_BYTES,
@@ -124,7 +124,7 @@ class EmulatorEnvironment:
         Raises:
             InitializationFailed: The emulator does not listen.
         """
-        port, runtime_port = free_port(), free_port()
+        port, runtime_port = free_ports(2)
         addresses = ["--runtime-interface-emulator-address", f"{LOOPBACK}:{port}"]
         addresses += ["--runtime-api-address", f"{LOOPBACK}:{runtime_port}"]
         command = (str(self._emulator), "--log-level", "error", *addresses, *self._plan.command)

@@ -11,7 +11,7 @@ from footnote.platform.manifest import FunctionManifest, load_manifests
 from local.gateway import Gateway
 from local.layers import RUNTIME, LayerStore
 from local.paths import DataPaths, cache_directory
-from local.ports import free_port
+from local.ports import free_ports
 from local.privileges import give
 from local.stack import Ports, Runner, StackConfig
 
@@ -36,7 +36,8 @@ def stack_config(root: Path, runner: Runner = "runtime-api", moto_port: int | No
     data = DataPaths(root)
     data.run.mkdir(parents=True)
     give(data.run)
-    chosen = {name: free_port() for name in Ports.__dataclass_fields__}
+    names = list(Ports.__dataclass_fields__)
+    chosen = dict(zip(names, free_ports(len(names)), strict=True))
     ports = Ports(**{**chosen, "moto": moto_port or chosen["moto"]})
     return StackConfig(
         data=data,

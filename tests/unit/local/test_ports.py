@@ -6,7 +6,7 @@ import json
 import socket
 from pathlib import Path
 
-from local.ports import LOOPBACK, first_free, free_port, is_free, remembered_ports
+from local.ports import LOOPBACK, first_free, free_port, free_ports, is_free, remembered_ports
 
 
 def test_ports_are_remembered(tmp_path: Path) -> None:
@@ -40,3 +40,9 @@ def test_first_free_passes_over_a_server() -> None:
         following = first_free(port)
     assert following is not None
     assert following > port
+
+
+def test_free_ports_are_different_and_free():
+    ports = free_ports(50)
+    assert len(set(ports)) == 50
+    assert all(is_free(port) for port in ports)
