@@ -50,8 +50,13 @@ def test_every_row_counts_and_the_figures_are_right(stack, dataset, tmp_path):
     told = stack.footnote("evaluate", str(dataset), "--json", str(out)).stdout
     data = json.loads(out.read_text())
     assert data["counts"] | {"chunks": 0} == {
-        "documents": 4, "documents_failed": 0, "chunks": 0, "queries_judged": 3, "answers": 4, "unanswerable": 1
-    }  # fmt: skip
+        "documents": 4,
+        "documents_failed": 0,
+        "chunks": 0,
+        "queries_judged": 3,
+        "answers": 4,
+        "unanswerable": 1,
+    }
     assert data["metrics"]["success@1"] == 1.0
     assert data["metrics"]["answer_containment"] == 1.0
     assert data["metrics"]["citation_precision"] == 1.0
