@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from footnote.knowledge.evaluation import load_dataset
+from footnote.evaluation import load_dataset
 from footnote.platform.errors import InvalidRequest
 from local.cli.output import ProgressDisplay, console
 from local.cli.session import DataDirectory, data_paths, said_plainly, stop_with

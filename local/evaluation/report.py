@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from footnote.knowledge.evaluation import (
+from footnote.evaluation import (
     EvaluationQuery,
     answer_contained,
     bootstrap_interval,

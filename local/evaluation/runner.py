@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from footnote.knowledge.evaluation import CorpusRow, Dataset, EvaluationQuery
+from footnote.evaluation import CorpusRow, Dataset, EvaluationQuery
 from local.client import ApiClient
 from local.evaluation.report import AnswerOutcome, Report, SearchOutcome
 

@@ -25,7 +25,7 @@ import numpy as np
 from footnote.chat.abstention import Features, features
 from footnote.chat.context import PackedPassage, pack
 from footnote.chat.extractive import ExtractiveAnswerer, shown_text
-from footnote.knowledge.evaluation import EvaluationQuery, answer_contained, load_dataset, mean
+from footnote.evaluation import EvaluationQuery, answer_contained, load_dataset, mean
 from footnote.models import GenerationRequest
 from tests.evaluation.answers_corpus import Bench, Corpus, bench
 from tests.evaluation.regression import Array, Regression, auroc, fit

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from footnote.evaluation import CorpusRow
 from footnote.knowledge import Block, ParsedDocument, RetrievedPassage, Retriever
 from footnote.knowledge.chunking import chunk
-from footnote.knowledge.evaluation import CorpusRow
 from footnote.models import EmbeddingModel
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext

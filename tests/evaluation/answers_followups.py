@@ -18,8 +18,7 @@ from pathlib import Path
 
 from footnote.chat.context import pack
 from footnote.chat.extractive import ExtractiveAnswerer
-from footnote.knowledge import RetrievedPassage, SearchFilters, contextual_query, stand_alone
-from footnote.knowledge.evaluation import (
+from footnote.evaluation import (
     EvaluationQuery,
     bootstrap_interval,
     load_dataset,
@@ -27,6 +26,7 @@ from footnote.knowledge.evaluation import (
     ndcg,
     success,
 )
+from footnote.knowledge import RetrievedPassage, SearchFilters, contextual_query, stand_alone
 from footnote.models import GenerationRequest, Turn
 from footnote.platform.settings import ChatSettings
 from tests.evaluation.answers_corpus import Bench, Corpus, bench

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from footnote.knowledge.evaluation import CorpusRow, EvaluationQuery, load_dataset, mean, ndcg
+from footnote.evaluation import CorpusRow, EvaluationQuery, load_dataset, mean, ndcg
 from tests.performance.peers.protocol import ShortText
 
 DEFAULT_CORPUS = Path("../shared/data/evaluation/squad2")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from footnote.knowledge.evaluation import CorpusRow
+from footnote.evaluation import CorpusRow
 from local.client import ApiClient
 from tests.performance.service import wait_for_all
 

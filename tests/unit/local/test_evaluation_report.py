@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from footnote.knowledge.evaluation import EvaluationQuery
+from footnote.evaluation import EvaluationQuery
 from local.evaluation import Report, render
 from local.evaluation.report import AnswerOutcome, SearchOutcome
 

@@ -1,7 +1,7 @@
 """Measuring retrieval and answers: data sets and metrics of section 14.2 of the reference document."""
 
-from footnote.knowledge.evaluation.dataset import CorpusRow, Dataset, EvaluationQuery, load_dataset
-from footnote.knowledge.evaluation.metrics import (
+from footnote.evaluation.dataset import CorpusRow, Dataset, EvaluationQuery, load_dataset
+from footnote.evaluation.metrics import (
     answer_contained,
     bootstrap_interval,
     mean,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.knowledge.evaluation import (
+from footnote.evaluation import (
     answer_contained,
     bootstrap_interval,
     load_dataset,
