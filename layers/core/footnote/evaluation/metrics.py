@@ -1,15 +1,9 @@
-"""Ranking and answer metrics. Every function scores one query; `mean` and `bootstrap_interval` sum up."""
+"""Ranking metrics. Every function scores one query by the documents that were found for it."""
 
 from __future__ import annotations
 
 import math
-import random
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-
-_ARTICLES = frozenset({"a", "an", "the"})
-_WORD = re.compile(r"\w+", re.UNICODE)
 
 
 def ndcg(ranking: Sequence[str], relevance: Mapping[str, int], depth: int) -> float:
@@ -51,35 +45,17 @@ def success(ranking: Sequence[str], relevance: Mapping[str, int], depth: int) ->
     return float(any(relevance.get(document, 0) > 0 for document in ranking[:depth]))
 
 
-def normalise_answer(text: str) -> tuple[str, ...]:
-    """Lower-cased words without punctuation and English articles (SQuAD's normalisation)."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
-    return tuple(word for word in words if word not in _ARTICLES)
+def precision(ranking: Sequence[str], relevance: Mapping[str, int], depth: int) -> float:
+    """Share of relevant documents among the first `depth`, 0..1; missing ranks count as not relevant."""
+    return sum(relevance.get(document, 0) > 0 for document in ranking[:depth]) / depth
 
 
-def answer_contained(answer: str, golden: Sequence[str]) -> bool:
-    """Whether one of the golden answers stands in `answer` as whole words."""
-    words = normalise_answer(answer)
-    return any(_contains(words, normalise_answer(gold)) for gold in golden)
-
-
-def _contains(words: tuple[str, ...], gold: tuple[str, ...]) -> bool:
-    size = len(gold)
-    return size > 0 and any(words[at : at + size] == gold for at in range(len(words) - size + 1))
-
-
-def mean(values: Sequence[float]) -> float:
-    """Arithmetic mean, 0 for no values."""
-    return sum(values) / len(values) if values else 0.0
-
-
-def bootstrap_interval(values: Sequence[float], rounds: int = 1000, seed: int = 7) -> tuple[float, float]:
-    """95 % percentile interval of the mean (Efron 1979), with a fixed seed so that a report is repeatable.
-
-    For a paired comparison of two systems pass the differences per query.
-    """
-    if not values:
-        return 0.0, 0.0
-    generator = random.Random(seed)  # noqa: S311 - statistics, not cryptography
-    means = sorted(mean(generator.choices(values, k=len(values))) for _ in range(rounds))
-    return means[int(0.025 * rounds)], means[min(rounds - 1, int(0.975 * rounds))]
+def average_precision(ranking: Sequence[str], relevance: Mapping[str, int]) -> float:
+    """Mean of the precision at each relevant document's rank, 0 for those not found (trec_eval's `map`)."""
+    relevant = sum(value > 0 for value in relevance.values())
+    found, total = 0, 0.0
+    for rank, document in enumerate(ranking, start=1):
+        if relevance.get(document, 0) > 0:
+            found += 1
+            total += found / rank
+    return total / relevant if relevant else 0.0

@@ -1,1 +1,2 @@
-SELECT 1;
+DROP SCHEMA evaluator CASCADE;
+DROP SCHEMA evaluation CASCADE;

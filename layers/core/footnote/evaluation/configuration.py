@@ -1,0 +1,107 @@
+"""Candidate configurations: which settings an organization may try, laid over the deployment's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from footnote.platform.errors import InvalidRequest
+from footnote.platform.settings import Settings
+
+Value = str | int | float | bool | None
+Overrides = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a numeric setting may be, both ends included."""
+
+    low: float
+    high: float
+
+
+TUNABLE: Mapping[str, Range | None] = MappingProxyType(
+    {
+        "retrieval.candidates": Range(10, 500),
+        "retrieval.champions_per_term": Range(50, 2_000),
+        "retrieval.rescored": Range(10, 1_000),
+        "retrieval.bm25_k1": Range(0.0, 5.0),
+        "retrieval.bm25_b": Range(0.0, 1.0),
+        "retrieval.dense_weight": Range(0.0, 1.0),
+        "retrieval.fusion": None,
+        "retrieval.rrf_k": Range(1, 1_000),
+        "chat.passages": Range(1, 30),
+        "chat.context_tokens": Range(200, 8_000),
+        "chat.history_turns": Range(0, 20),
+        "chat.abstain_below": Range(0.0, 1.0),
+    }
+)
+"""Settings of one query that an organization may try and activate; nothing else is open to it.
+
+The ranges bound what one query may cost the others.
+"""
+
+
+def check_overrides(overrides: Overrides) -> None:
+    """Checks names and ranges; `merged` checks types.
+
+    Raises:
+        InvalidRequest: A setting is not open to organizations, or its value is out of range.
+    """
+    for name, value in overrides.items():
+        if name not in TUNABLE:
+            raise InvalidRequest(
+                f"The setting '{name}' cannot be tried. Choose from {', '.join(sorted(TUNABLE))}.",
+                details={"setting": name},
+            )
+        limits = TUNABLE[name]
+        if limits is None or isinstance(value, bool | str) or value is None:
+            continue
+        if not limits.low <= value <= limits.high:
+            raise InvalidRequest(
+                f"'{name}' must be between {limits.low:g} and {limits.high:g}.", details={"setting": name}
+            )
+
+
+def merged(settings: Settings, overrides: Overrides) -> Settings:
+    """The settings with the overrides in place.
+
+    Raises:
+        InvalidRequest: A setting cannot be tried, or its value has the wrong type.
+    """
+    check_overrides(overrides)
+    sections: dict[str, dict[str, Value]] = {}
+    for name, value in overrides.items():
+        section, _, key = name.partition(".")
+        sections.setdefault(section, {})[key] = value
+    changed = {section: _section(settings, section, values) for section, values in sections.items()}
+    return settings.model_copy(update=changed)
+
+
+def _section(settings: Settings, name: str, values: Mapping[str, Value]) -> Any:
+    section = getattr(settings, name)
+    try:
+        return type(section).model_validate({**section.model_dump(), **values})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join([name, *map(str, problem["loc"][:1])])
+        raise InvalidRequest(f"'{key}': {problem['msg']}.", details={"setting": key}) from error
+
+
+def digest(settings: Settings) -> str:
+    """SHA-256 (hex) of everything that can change a ranking or an answer: two equal ones measure the same."""
+    facts = {
+        "retrieval": settings.retrieval.model_dump(mode="json"),
+        "chat": settings.chat.model_dump(mode="json"),
+        "embedding": {"model": settings.embedding.model, "dimension": settings.embedding.dimension},
+        "generation": settings.generation.model_dump(
+            mode="json", include={"base_url", "model", "extra_body"}
+        ),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,203 @@
+"""Golden sets and runs: what the `/evaluations` API does with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+from uuid import UUID
+
+from footnote.evaluation.comparison import Comparison, compare
+from footnote.evaluation.configuration import Overrides, digest, merged
+from footnote.evaluation.models import (
+    AnsweredMessage,
+    Creation,
+    GoldenQuestion,
+    GoldenSet,
+    NewRun,
+    Run,
+    RunState,
+)
+from footnote.evaluation.ports import GoldenSetStore, Keyset, RunStore
+from footnote.evaluation.scoring import QuestionResult
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import Conflict, InvalidRequest
+from footnote.platform.ids import new_id
+from footnote.platform.settings import Settings
+
+Verdict = Literal["correct", "wrong", "unanswerable"]
+"""What a member says of an answer: it is right; it should have been another one; there is none."""
+
+_CITATION = re.compile(r"\s?\[\d{1,3}\]")
+
+
+class GoldenSets:
+    """Sets of judged questions.
+
+    Args:
+        store: Where they are kept.
+        settings: Limits.
+    """
+
+    def __init__(self, store: GoldenSetStore, settings: Settings) -> None:
+        self._store = store
+        self._limits = settings.evaluation
+
+    async def create(
+        self, context: OrganizationContext, name: str, description: str, creation: Creation
+    ) -> tuple[GoldenSet, bool]:
+        """A new, empty set, and whether it is new; errors as `GoldenSetStore.create_set`."""
+        golden = (new_id(), name, description)
+        return await self._store.create_set(context, golden, creation, self._limits.max_sets)
+
+    async def replace_questions(
+        self, context: OrganizationContext, set_id: UUID, questions: Sequence[GoldenQuestion]
+    ) -> GoldenSet:
+        """Replaces the questions of a set.
+
+        Raises:
+            InvalidRequest: A question is judged by nothing or by a document that there is not; the message
+                names its row, counted from 1.
+            NotFound: There is no such set.
+        """
+        for row, question in enumerate(questions, start=1):
+            _check_question(question, f"Question {row}")
+        await self._check_documents(context, questions)
+        return await self._store.replace_questions(context, set_id, questions)
+
+    async def add_from_message(
+        self,
+        context: OrganizationContext,
+        set_id: UUID,
+        message_id: UUID,
+        verdict: Verdict,
+        answers: Sequence[str] = (),
+        document_ids: Sequence[UUID] = (),
+    ) -> GoldenQuestion:
+        """Makes a question of the acting member's conversation a golden one.
+
+        Args:
+            context: The member.
+            set_id: Where it is added.
+            message_id: The answer that is judged.
+            verdict: `correct`: the answer and what it cites are right. `wrong`: the right answer or document
+                is given. `unanswerable`: the documents do not hold an answer.
+            answers: Right answers, if it was wrong.
+            document_ids: Right documents, if it was wrong.
+
+        Raises:
+            Conflict: The set is full.
+            InvalidRequest: The verdict and what is given do not fit.
+            NotFound: There is no such set, or no such answer of this member.
+        """
+        judged = await self._store.answered_message(context, message_id)
+        question = _golden(judged, verdict, tuple(answers), tuple(document_ids))
+        _check_question(question, "The question")
+        await self._check_documents(context, [question])
+        return await self._store.add_question(context, set_id, question, self._limits.max_questions)
+
+    async def _check_documents(
+        self, context: OrganizationContext, questions: Sequence[GoldenQuestion]
+    ) -> None:
+        named = {one for question in questions for one in question.document_ids}
+        unknown = await self._store.unknown_documents(context, sorted(named)) if named else set()
+        for row, question in enumerate(questions, start=1):
+            for document_id in question.document_ids:
+                if document_id in unknown:
+                    raise InvalidRequest(
+                        f"Question {row}: there is no document {document_id}. Upload it, or name the file.",
+                        details={"row": row},
+                    )
+
+
+class Runs:
+    """Evaluations of sets by configurations.
+
+    Args:
+        store: Where they are kept.
+        settings: The deployment's own, which overrides are laid over.
+    """
+
+    def __init__(self, store: RunStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def start(
+        self,
+        context: OrganizationContext,
+        set_id: UUID,
+        label: str,
+        overrides: Overrides,
+        creation: Creation,
+    ) -> tuple[Run, bool]:
+        """Queues a run, and whether it is new; the evaluator works it off.
+
+        Raises:
+            Conflict: The set is empty, or too many runs wait.
+            InvalidRequest: A setting cannot be tried or has a value that it cannot have.
+            NotFound: There is no such set.
+        """
+        configuration = merged(self._settings, overrides)
+        run = NewRun(new_id(), set_id, label, overrides, digest(configuration))
+        return await self._store.create_run(context, run, creation, self._settings.evaluation.max_open_runs)
+
+    async def page(
+        self, context: OrganizationContext, *, set_id: UUID | None, before: Keyset | None, limit: int
+    ) -> tuple[list[Run], bool]:
+        """Newest first, and whether there are more."""
+        found = await self._store.runs(context, set_id=set_id, before=before, limit=limit + 1)
+        return found[:limit], len(found) > limit
+
+    async def completed_results(
+        self, context: OrganizationContext, run_id: UUID
+    ) -> tuple[Run, list[QuestionResult]]:
+        """A completed run with all its results.
+
+        Raises:
+            Conflict: It is not completed.
+            NotFound: There is no such run.
+        """
+        run = await self._store.get_run(context, run_id)
+        if run.state is not RunState.COMPLETED:
+            raise Conflict(f"The run {run_id} is {run.state.value}, not completed.")
+        found = await self._store.results(context, run_id, after=0, limit=run.total)
+        return run, [result for _, result in found]
+
+    async def compare(self, context: OrganizationContext, a: UUID, b: UUID) -> Comparison:
+        """Two completed runs, question by question; errors as `completed_results`."""
+        first, scored = await self.completed_results(context, a)
+        second, others = await self.completed_results(context, b)
+        return compare(scored, others, (run_name(first), run_name(second)))
+
+
+def run_name(run: Run) -> str:
+    """What a run is called: its label, else what it changes, else that it changes nothing."""
+    changed = ", ".join(f"{name}={value}" for name, value in sorted(run.overrides.items()))
+    return run.label or changed or "default settings"
+
+
+def _check_question(question: GoldenQuestion, what: str) -> None:
+    has_judgement = bool(question.document_ids or question.filenames or question.answers)
+    if question.unanswerable and has_judgement:
+        raise InvalidRequest(f"{what}: an unanswerable question has neither documents nor answers.")
+    if not question.unanswerable and not has_judgement:
+        raise InvalidRequest(
+            f"{what}: name documents or answers that are expected, or mark it as unanswerable."
+        )
+
+
+def _golden(
+    judged: AnsweredMessage, verdict: Verdict, answers: tuple[str, ...], document_ids: tuple[UUID, ...]
+) -> GoldenQuestion:
+    question = GoldenQuestion(
+        id=new_id(), text=judged.question, history=judged.history, message_id=judged.message_id
+    )
+    if verdict == "wrong":
+        return replace(question, answers=answers, document_ids=document_ids)
+    if answers or document_ids:
+        raise InvalidRequest("Answers and documents are given only for the verdict 'wrong'.")
+    if verdict == "unanswerable":
+        return replace(question, unanswerable=True)
+    cited = dict.fromkeys(UUID(source["document_id"]) for source in judged.sources)
+    return replace(question, answers=(_CITATION.sub("", judged.answer).strip(),), document_ids=tuple(cited))

@@ -1,0 +1,291 @@
+"""Runs in Postgres: `evaluation.runs` and `evaluation.results`, for the API and for the evaluator."""
+
+# ruff: noqa: S608 - statements are put together from constants
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from footnote.evaluation import (
+    Creation,
+    GoldenQuestion,
+    Keyset,
+    Lease,
+    NewRun,
+    PendingQuestion,
+    QuestionResult,
+    Run,
+    RunState,
+    Summary,
+)
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import Conflict, NotFound
+from footnote.stores.postgres.database import Cursor, Database
+from footnote.stores.postgres.evaluation_sets import created_before, creation_values, no_set
+
+_COLUMNS = (
+    "run_id, set_id, label, state, overrides, digest, set_revision, total, done, summary, failure,"
+    " created_by, created_at, started_at, finished_at"
+)
+_RUN = f"""
+SELECT {_COLUMNS} FROM evaluation.runs WHERE organization_id = %(organization)s AND run_id = %(run)s
+"""
+_RUNS = f"""
+SELECT {_COLUMNS} FROM evaluation.runs
+ WHERE organization_id = %(organization)s
+   AND (%(set)s::uuid IS NULL OR set_id = %(set)s::uuid)
+   AND (%(before_at)s::timestamptz IS NULL
+        OR (created_at, run_id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+ ORDER BY created_at DESC, run_id DESC
+ LIMIT %(limit)s
+"""
+_RUN_OF_REQUEST = f"""
+SELECT {_COLUMNS}, request_digest FROM evaluation.runs
+ WHERE organization_id = %(organization)s AND request_key = %(request_key)s
+"""
+_OPEN = """
+SELECT count(*) AS runs FROM evaluation.runs
+ WHERE organization_id = %(organization)s AND state IN ('queued', 'running')
+"""
+_SET = """
+SELECT question_count, revision FROM evaluation.sets
+ WHERE organization_id = %(organization)s AND set_id = %(set)s FOR SHARE
+"""
+_CREATE = f"""
+INSERT INTO evaluation.runs
+    (organization_id, run_id, set_id, label, overrides, digest, set_revision, total, request_key,
+     request_digest, created_by)
+VALUES (%(organization)s, %(run)s, %(set)s, %(label)s, %(overrides)s, %(digest)s, %(revision)s, %(total)s,
+        %(request_key)s, %(request_digest)s, %(user)s)
+RETURNING {_COLUMNS}
+"""
+_COPY_QUESTIONS = """
+INSERT INTO evaluation.results (organization_id, run_id, position, question)
+SELECT organization_id, %(run)s, position, question FROM evaluation.questions
+ WHERE organization_id = %(organization)s AND set_id = %(set)s
+"""
+_RESULTS = """
+SELECT position, result FROM evaluation.results
+ WHERE organization_id = %(organization)s AND run_id = %(run)s AND position > %(after)s AND result IS NOT NULL
+ ORDER BY position LIMIT %(limit)s
+"""
+_CANCEL = """
+UPDATE evaluation.runs SET state = 'cancelled', fence = fence + 1, finished_at = clock_timestamp()
+ WHERE organization_id = %(organization)s AND run_id = %(run)s AND state IN ('queued', 'running')
+"""
+_CLAIM = f"""
+UPDATE evaluation.runs
+   SET state = 'running', fence = fence + 1, attempts = attempts + 1,
+       started_at = coalesce(started_at, clock_timestamp()),
+       leased_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+ WHERE organization_id = %(organization)s AND run_id = %(run)s AND state IN ('queued', 'running')
+   AND leased_until <= clock_timestamp()
+RETURNING {_COLUMNS}, fence, attempts
+"""
+_PENDING = """
+SELECT position, question FROM evaluation.results
+ WHERE organization_id = %(organization)s AND run_id = %(run)s AND result IS NULL
+ ORDER BY position LIMIT %(limit)s
+"""
+_HELD = "organization_id = %(organization)s AND run_id = %(run)s AND fence = %(fence)s AND state = 'running'"
+_HOLD = f"SELECT FROM evaluation.runs WHERE {_HELD} FOR NO KEY UPDATE"
+_SAVE = """
+UPDATE evaluation.results SET result = %(result)s, evaluated_at = clock_timestamp()
+ WHERE organization_id = %(organization)s AND run_id = %(run)s AND position = %(position)s AND result IS NULL
+"""
+_ADVANCE = f"""
+UPDATE evaluation.runs
+   SET done = done + %(saved)s, attempts = 1,
+       leased_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+ WHERE {_HELD}
+"""
+_FINISH = f"""
+UPDATE evaluation.runs SET state = 'completed', summary = %(summary)s, finished_at = clock_timestamp()
+ WHERE {_HELD} AND done = total
+"""
+_GIVE_BACK = f"""
+UPDATE evaluation.runs
+   SET leased_until = clock_timestamp() + make_interval(secs => %(delay_s)s),
+       attempts = CASE WHEN %(delay_s)s > 0 THEN attempts ELSE 0 END
+ WHERE {_HELD}
+"""
+_FAIL = f"""
+UPDATE evaluation.runs SET state = 'failed', failure = %(reason)s, finished_at = clock_timestamp()
+ WHERE {_HELD}
+"""
+
+
+class PostgresRunStore:
+    """`RunStore` and `RunQueue` on Postgres.
+
+    Args:
+        database: Tenant transactions.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_run(
+        self, context: OrganizationContext, run: NewRun, creation: Creation, most_open: int
+    ) -> tuple[Run, bool]:
+        values = creation_values(context, creation) | {
+            "run": run.id,
+            "set": run.set_id,
+            "label": run.label,
+            "overrides": Jsonb(dict(run.overrides)),
+            "digest": run.digest,
+        }
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            if row := await created_before(cursor, _RUN_OF_REQUEST, values):
+                return _run(row), False
+            golden = await _one(cursor, _SET, values)
+            if golden is None:
+                raise no_set()
+            if not golden["question_count"]:
+                raise Conflict("The golden set has no questions yet.")
+            open_runs = await _one(cursor, _OPEN, values)
+            if open_runs is not None and open_runs["runs"] >= most_open:
+                raise Conflict(f"{most_open} runs wait or are running already. Cancel one, or wait for one.")
+            counts = {"revision": golden["revision"], "total": golden["question_count"]}
+            row = await _one(cursor, _CREATE, values | counts)
+            assert row is not None
+            await cursor.execute(_COPY_QUESTIONS, values)
+        return _run(row), True
+
+    async def runs(
+        self, context: OrganizationContext, *, set_id: UUID | None, before: Keyset | None, limit: int
+    ) -> list[Run]:
+        before_at, before_id = before or (None, None)
+        values = {
+            "organization": context.organization_id,
+            "set": set_id,
+            "before_at": before_at,
+            "before_id": before_id,
+            "limit": limit,
+        }
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_RUNS, values)
+            return [_run(row) for row in await cursor.fetchall()]
+
+    async def get_run(self, context: OrganizationContext, run_id: UUID) -> Run:
+        async with self._database.tenant_tx(context) as cursor:
+            return _run(await _found(cursor, _key(context, run_id)))
+
+    async def results(
+        self, context: OrganizationContext, run_id: UUID, *, after: int, limit: int
+    ) -> list[tuple[int, QuestionResult]]:
+        values = _key(context, run_id) | {"after": after, "limit": limit}
+        async with self._database.tenant_tx(context) as cursor:
+            await _found(cursor, values)
+            await cursor.execute(_RESULTS, values)
+            rows = await cursor.fetchall()
+        return [(row["position"], QuestionResult.from_json(row["result"])) for row in rows]
+
+    async def cancel_run(self, context: OrganizationContext, run_id: UUID) -> Run:
+        values = _key(context, run_id)
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_CANCEL, values)
+            return _run(await _found(cursor, values))
+
+    async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
+        async with self._database.definer_tx(background=True) as cursor:
+            await cursor.execute("SELECT * FROM evaluator.due_runs(%s)", (limit,))
+            return [(row["organization_id"], row["run_id"]) for row in await cursor.fetchall()]
+
+    async def claim(self, context: OrganizationContext, run_id: UUID, lease_s: int) -> Lease | None:
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            row = await _one(cursor, _CLAIM, _key(context, run_id) | {"lease_s": lease_s})
+        return Lease(_run(row), row["fence"], row["attempts"]) if row else None
+
+    async def pending(self, context: OrganizationContext, run_id: UUID, limit: int) -> list[PendingQuestion]:
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_PENDING, _key(context, run_id) | {"limit": limit})
+            rows = await cursor.fetchall()
+        return [PendingQuestion(row["position"], GoldenQuestion.from_json(row["question"])) for row in rows]
+
+    async def save(
+        self,
+        context: OrganizationContext,
+        lease: Lease,
+        position: int,
+        result: QuestionResult,
+        lease_s: int,
+    ) -> None:
+        values = _held(context, lease) | {
+            "position": position,
+            "result": Jsonb(result.as_json()),
+            "lease_s": lease_s,
+        }
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_HOLD, values)
+            if await cursor.fetchone() is None:
+                raise _lost()
+            await cursor.execute(_SAVE, values)
+            await cursor.execute(_ADVANCE, values | {"saved": cursor.rowcount})
+
+    async def finish(self, context: OrganizationContext, lease: Lease, summary: Summary) -> None:
+        values = _held(context, lease) | {"summary": Jsonb(summary.as_json())}
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_FINISH, values)
+            if cursor.rowcount == 0:
+                raise _lost()
+
+    async def give_back(self, context: OrganizationContext, lease: Lease, delay_s: float) -> None:
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_GIVE_BACK, _held(context, lease) | {"delay_s": delay_s})
+
+    async def fail(self, context: OrganizationContext, lease: Lease, reason: str) -> None:
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_FAIL, _held(context, lease) | {"reason": reason})
+
+    async def all_results(self, context: OrganizationContext, run_id: UUID) -> list[QuestionResult]:
+        values = _key(context, run_id) | {"after": 0, "limit": None}
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_RESULTS, values)
+            return [QuestionResult.from_json(row["result"]) for row in await cursor.fetchall()]
+
+
+def _key(context: OrganizationContext, run_id: UUID) -> dict[str, Any]:
+    return {"organization": context.organization_id, "run": run_id}
+
+
+def _held(context: OrganizationContext, lease: Lease) -> dict[str, Any]:
+    return _key(context, lease.run.id) | {"fence": lease.fence}
+
+
+async def _one(cursor: Cursor, statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
+    await cursor.execute(statement, values)
+    return await cursor.fetchone()
+
+
+async def _found(cursor: Cursor, values: dict[str, Any]) -> dict[str, Any]:
+    row = await _one(cursor, _RUN, values)
+    if row is None:
+        raise NotFound("There is no such evaluation run.")
+    return row
+
+
+def _lost() -> Conflict:
+    return Conflict("The run is not this worker's any more.")
+
+
+def _run(row: dict[str, Any]) -> Run:
+    return Run(
+        id=row["run_id"],
+        set_id=row["set_id"],
+        label=row["label"],
+        state=RunState(row["state"]),
+        overrides=row["overrides"],
+        digest=row["digest"],
+        set_revision=row["set_revision"],
+        total=row["total"],
+        done=row["done"],
+        summary=Summary.from_json(row["summary"]) if row["summary"] else None,
+        failure=row["failure"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+    )
