@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 OWNER = "footnote_owner"
-ROLES = (OWNER, "footnote_app", "footnote_auth", "footnote_jobs")
+ROLES = (OWNER, "footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer")
 """The roles that sign in; the owner migrates, the others are the functions'."""
 
 

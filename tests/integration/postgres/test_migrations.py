@@ -8,7 +8,17 @@ import pytest
 
 from footnote.stores.postgres.migrate import current_revision, downgrade, upgrade
 
-REVISIONS = ("base", "0001_foundation", "0002_identity_functions", "0003_ingestion_functions")
+REVISIONS = (
+    "base",
+    "0001_foundation",
+    "0002_identity_functions",
+    "0003_ingestion_functions",
+    "0004_search_at_scale",
+    "0005_caches",
+    "0006_evaluations",
+    "0007_provenance",
+    "0008_sentence_vectors",
+)
 
 # Everything that makes up a schema, in words. Rights are spelled out: an empty list means the default ones.
 CATALOGUE = """

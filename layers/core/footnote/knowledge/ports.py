@@ -22,6 +22,7 @@ from footnote.knowledge.models import (
     SearchFilters,
     Stage,
     TermAnalysis,
+    TextConstraints,
 )
 from footnote.models import EmbeddingModel
 from footnote.platform.context import OrganizationContext
@@ -29,10 +30,18 @@ from footnote.platform.context import OrganizationContext
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """Words to be searched for; `language` is an ISO 639-1 code or `und`."""
+    """Words to be searched for.
+
+    Attributes:
+        text: The words.
+        language: ISO 639-1 code, or `und`.
+        expansions: Further words and their weights; a word's part of BM25 counts its weight times. Words that
+            stand in `text` already are not counted again.
+    """
 
     text: str
     language: str
+    expansions: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +60,27 @@ class SearchSnapshot(Protocol):
         ...
 
     async def candidates(
-        self, lexical: LexicalQuery | None, dense: DenseQuery | None, filters: SearchFilters, limit: int
+        self,
+        lexical: LexicalQuery | None,
+        dense: DenseQuery | None,
+        filters: SearchFilters,
+        limit: int,
+        *,
+        constraints: TextConstraints = TextConstraints(),  # noqa: B008 - frozen
     ) -> list[Candidate]:
         """The best `limit` chunks by BM25 and the nearest `limit` by cosine, each chunk once.
 
-        Filters apply before anything is ranked. A chunk that one leg found carries its score of the other
-        leg as well: exact BM25 (0 without a common word) and exact cosine.
+        Filters and constraints apply before anything is ranked, and no leg gives fewer chunks than there are:
+        `limit`, or all that are allowed (and, for BM25, have a word in common with the query). A chunk that
+        one leg found carries its score of the other leg as well: exact BM25 (0 without a common word) and
+        exact cosine.
 
         Args:
             lexical: The words, or `None` to leave that leg out.
             dense: The vector, or `None` to leave that leg out.
             filters: Documents that count.
             limit: Chunks per leg.
+            constraints: What the words of a chunk must or must not be, in both legs.
         """
         ...
 
@@ -398,6 +416,10 @@ class Housekeeping(Protocol):
 
     async def expire_uploads(self, older_than_s: int, limit: int) -> int:
         """Fails announced documents whose bytes never came; returns how many."""
+        ...
+
+    async def expire_caches(self, limit: int) -> int:
+        """Removes what has expired of the caches' third tier; returns how many entries."""
         ...
 
     async def end_stuck(self, older_than_s: int, max_attempts: int, limit: int) -> int:

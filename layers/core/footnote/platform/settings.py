@@ -147,16 +147,31 @@ class IngestionSettings(Section):
 
 
 class RetrievalSettings(Section):
-    """Hybrid search. Defaults measured in measurements.md, part 1."""
+    """Hybrid search. Defaults measured in measurements.md, part 1.
+
+    `routing` is what the strategy `auto` does: `measured` searches both ways unless only exact words can be
+    meant, `by_type` follows the table of section 3.2. `rewrite_with_model` has follow-up questions worded anew
+    by the language model, where one is configured; a search waits for it no longer than `rewrite_timeout_s`.
+    """
 
     candidates: int = 100
     champions_per_term: int = 500
     rescored: int = 200
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
+    vector_index_from: int = 20_000
+    vector_index_until: int = 10_000
+    hnsw_m: int = 16
+    hnsw_ef_construction: int = 64
+    hnsw_ef_search: int = 200
+    hnsw_max_scan_tuples: int = 100_000
+    hnsw_build_memory_mb: int = 1_024
     dense_weight: float = 0.65
     fusion: Literal["convex", "rrf"] = "convex"
     rrf_k: int = 60
+    routing: Literal["measured", "by_type"] = "measured"
+    rewrite_with_model: bool = True
+    rewrite_timeout_s: float = 2.0
 
 
 class ChatSettings(Section):
@@ -168,6 +183,52 @@ class ChatSettings(Section):
     deadline_s: float = 25.0
     keep_alive_s: float = 12.0
     abstain_below: float | None = None
+
+
+class CacheSettings(Section):
+    """Caches of sections 6.5 and 11.2. Terms are those of Redis; the store keeps ten times as long.
+
+    Each kind can be switched off, as can the tiers `redis` and `store`. `semantic` finds cached answers by the
+    meaning of their question: cosine of at least `semantic_threshold` and the second check of
+    `footnote/chat/caching/sameness` among the `semantic_candidates` nearest of the last `semantic_questions`.
+    Answers of a model at more than `max_temperature` are not kept. `wait_s` is how long a question waits for
+    the same question that is being answered just now.
+    """
+
+    enabled: bool = True
+    redis: bool = True
+    store: bool = True
+    embedding: bool = True
+    search: bool = True
+    answers: bool = True
+    semantic: bool = True
+    embedding_ttl_s: int = 86_400
+    search_ttl_s: int = 900
+    answer_ttl_s: int = 1_800
+    memory_entries: int = 1_000
+    memory_bytes: int = 16 * 1024 * 1024
+    max_value_bytes: int = 256 * 1024
+    semantic_threshold: float = 0.9
+    semantic_candidates: int = 5
+    semantic_questions: int = 200
+    max_temperature: float = 0.7
+    wait_s: float = 8.0
+    state_keep_s: float = 5.0
+    revision_check_s: float = 300.0
+    metrics_s: float = 60.0
+
+
+class EvaluationSettings(Section):
+    """Golden sets and their runs. A run is given back after `slice_s`, so that others have their turn."""
+
+    max_sets: int = 50
+    max_questions: int = 1_000
+    max_open_runs: int = 10
+    search_limit: int = 50
+    lease_s: int = 60
+    slice_s: float = 60.0
+    max_attempts: int = 3
+    retry_s: float = 15.0
 
 
 class GatewaySettings(Section):
@@ -199,6 +260,8 @@ class Settings(BaseSettings):
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     chat: ChatSettings = ChatSettings()
+    caches: CacheSettings = CacheSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     gateway: GatewaySettings = GatewaySettings()
 
     @classmethod

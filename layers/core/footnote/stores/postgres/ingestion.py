@@ -29,6 +29,7 @@ from footnote.stores.postgres import lexical_index
 from footnote.stores.postgres.claims import OPEN_STAGES, Claims
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.duplicates import find_same_bytes, tie
+from footnote.stores.postgres.lexical_index import LEXEMES, analysis
 from footnote.stores.postgres.staging import JOB, MINE, stage_chunks, stored_ordinals, unstage
 from footnote.stores.postgres.vectors import EmbeddingModels
 
@@ -79,12 +80,17 @@ _SWITCH = f"""
         UPDATE knowledge.document_versions
            SET stage = 'active', activated_at = now(), leased_until = now(), content_sha256 = %(sha256)s,
                unit_kind = %(unit_kind)s, units_total = %(units_total)s, units_read = %(units_read)s,
-               characters = %(characters)s, chunk_count = %(chunk_count)s
+               characters = %(characters)s, chunk_count = %(chunk_count)s,
+               embedding_model_id = %(model_id)s
          WHERE {JOB}
     )
     UPDATE knowledge.documents
        SET active_version = %(version)s, content_sha256 = %(sha256)s, status = 'completed', stage = 'active',
            title = CASE WHEN title_given THEN title ELSE %(title)s END, format = %(format)s,
+           title_lexemes = (
+               SELECT {LEXEMES.format("t")}
+                 FROM (SELECT to_tsvector('english', %(common)s) AS plain, %(native)s::text AS native,
+                              %(configuration)s::text AS configuration) t),
            size_bytes = %(size)s, language = %(language)s, unit_kind = %(unit_kind)s,
            units_total = %(units_total)s, units_read = %(units_read)s, chunk_count = %(chunk_count)s,
            warnings = %(warnings)s, duplicate_of = NULL, failure_code = NULL, failure_reason = NULL,
@@ -306,4 +312,5 @@ def _described(version: StagedVersion) -> dict[str, Any]:
         "characters": version.characters,
         "chunk_count": version.chunk_count,
         "warnings": list(version.warnings),
+        **analysis(version.title, version.language),
     }

@@ -1,11 +1,9 @@
-"""Search in Postgres: BM25 over the posting table, exact cosine over vectors, one snapshot for both.
+"""Search in Postgres: BM25 and cosine in one snapshot, by the way that suits organization and question.
 
-Lexical: the `champions_per_term` postings of highest stored impact of each query term are added up with the
-current idf; the best `rescored` chunks are then scored exactly with the statistics of the moment.
-
-Dense: the query is compared with every active vector of the organization. No approximate index exists, so
-recall is 1 by construction, and the time grows with the organization: measured on one busy core 2 ms at 1,000
-chunks, 7 ms at 10,000, 75 ms at 100,000 (the lexical leg there: 2, 3 and 6 ms).
+Few eligible chunks (a selective filter, a rare phrase) are all scored, exactly. Otherwise the lexical leg
+reads the heads of posting lists, and the dense leg every vector, or in large organizations their HNSW index;
+both check filters from the best chunk on. A leg that ends with fewer chunks than wanted runs again over
+everything.
 """
 
 # ruff: noqa: S608 - statements are put together from constants
@@ -13,86 +11,59 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
-from footnote.knowledge.models import Candidate, Passage, SearchFilters, TermAnalysis
+from footnote.knowledge.models import Candidate, Passage, SearchFilters, TermAnalysis, TextConstraints
 from footnote.knowledge.ports import DenseQuery, LexicalQuery
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import TenantLeak
 from footnote.platform.settings import RetrievalSettings
+from footnote.stores.postgres import search_dense, search_lexical
 from footnote.stores.postgres.database import Cursor, Database
-from footnote.stores.postgres.lexical_index import LEXEMES, analysis
+from footnote.stores.postgres.lexical_index import analysis
+from footnote.stores.postgres.search_conditions import Conditions, compile_conditions
 from footnote.stores.postgres.vectors import vector_literal
 
-# Plans are written out, not left to the planner, whose statistics lag behind a bulk load: keys are looked up
-# one by one (OFFSET 0 keeps a lateral lookup from being turned into a join), and sets of documents are hashed
-# once (IS TRUE keeps the IN from being turned into a join).
-
-# The query's terms that occur at all, with their idf: ln(1 + (N - df + .5) / (df + .5)).
-_QUERY = f"""
-    parsed AS MATERIALIZED (
-        SELECT to_tsvector('english', %(common)s) AS plain, %(native)s::text AS native,
-               %(configuration)s::text AS configuration
-    ), query AS MATERIALIZED (
-        SELECT l.term_id, l.document_frequency > %(champions)s AS truncated,
-               c.total_length / c.chunk_count::float8 AS average_length,
-               ln(1 + (c.chunk_count - l.document_frequency + .5::float8)
-                      / (l.document_frequency + .5)) AS idf
-          FROM parsed p
-         CROSS JOIN knowledge.corpora c
-         CROSS JOIN unnest(tsvector_to_array({LEXEMES.format("p")})) AS word (term)
-         CROSS JOIN LATERAL (
-             SELECT term_id, document_frequency FROM knowledge.lexicon
-              WHERE organization_id = %(organization_id)s AND term = word.term OFFSET 0) l
-         WHERE c.organization_id = %(organization_id)s AND l.document_frequency > 0
-    )"""
-_PART = """q.idf * p.frequency * (%(k1)s + 1)
-           / (p.frequency + %(k1)s * (1 - %(b)s + %(b)s * p.length / q.average_length))"""
-_LOOKED_UP = f"""
-    SELECT coalesce(sum({_PART}), 0)
-      FROM query q
+# What the way depends on. The settings hold for an index scan of this transaction.
+_CORPUS = """
+    SELECT coalesce(c.chunk_count, 0) AS chunks, coalesce(c.corpus_version, 0) AS version,
+           m.embedding_model_id AS model_id, m.dimension, coalesce(i.is_ready, false) AS has_index,
+           set_config('hnsw.ef_search', %(ef_search)s, true),
+           set_config('hnsw.iterative_scan', 'relaxed_order', true),
+           set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s, true)
+      FROM (SELECT) AS one
+      LEFT JOIN knowledge.corpora c ON c.organization_id = %(organization_id)s
+      LEFT JOIN knowledge.embedding_models m ON m.name = %(model)s AND m.revision = %(revision)s
+      LEFT JOIN knowledge.vector_indexes i
+        ON i.organization_id = %(organization_id)s AND i.embedding_model_id = m.embedding_model_id
+"""
+_CORPUS_VERSION = "SELECT corpus_version FROM knowledge.corpora WHERE organization_id = %(organization_id)s"
+# Chunks of the documents that fulfil the conditions, counted only until they are too many.
+_COUNT = """
+    SELECT coalesce(sum(chunk_count), 0) AS chunks
+      FROM (SELECT d.chunk_count FROM knowledge.documents d
+             WHERE d.organization_id = %(organization_id)s AND d.active_version IS NOT NULL {documents}
+             LIMIT %(enough)s) counted
+"""
+_INDEXED = """
+    SELECT x.chunk_id, x.document_id, x.length, x.term_ids, x.weights FROM knowledge.indexed_chunks x
+     WHERE x.organization_id = %(organization_id)s"""
+_ELIGIBLE_BY_DOCUMENTS = f"""eligible AS MATERIALIZED (
+    SELECT i.* FROM knowledge.documents d
      CROSS JOIN LATERAL (
-         SELECT frequency, length FROM knowledge.postings
-          WHERE organization_id = %(organization_id)s AND chunk_id = found.chunk_id
-            AND term_id = q.term_id OFFSET 0) p"""
-# The head of each term's list gives exact parts of the score; what is missing are the parts of terms whose
-# list was cut off before it came to the candidate.
-_LEXICAL = f"""
-    {_QUERY}, found AS MATERIALIZED (
-        SELECT p.chunk_id, coalesce(sum({_PART}) FILTER (WHERE NOT q.truncated), 0) AS known
-          FROM query q
-         CROSS JOIN LATERAL (
-             SELECT p.chunk_id, p.frequency, p.length FROM knowledge.postings p
-              WHERE p.organization_id = %(organization_id)s AND p.term_id = q.term_id {{allowed}}
-              ORDER BY p.impact DESC LIMIT %(champions)s) p
-         GROUP BY p.chunk_id ORDER BY sum({_PART}) DESC, p.chunk_id LIMIT %(rescored)s
-    ), rescored AS (
-        SELECT chunk_id, known + ({_LOOKED_UP} WHERE q.truncated) AS score FROM found
-    ), lexical AS MATERIALIZED (
-        SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS rank FROM rescored
-         ORDER BY score DESC, chunk_id LIMIT %(limit)s
-    )"""
-_ALLOWED = """AND (p.chunk_id IN (
-    SELECT c.chunk_id FROM knowledge.documents d
-      JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.document_id = d.document_id
-       AND c.version = d.active_version
-     WHERE d.organization_id = %(organization_id)s {conditions})) IS TRUE"""
-_MODEL = """
-    SELECT m.embedding_model_id FROM knowledge.embedding_models m
-     WHERE m.name = %(model)s AND m.revision = %(revision)s"""
-# Materialised, so that no index on the vectors can ever answer it with less than all of them.
-_DENSE = f"""
-    compared AS MATERIALIZED (
-        SELECT v.chunk_id, v.embedding <=> %(vector)s::halfvec AS distance
-          FROM knowledge.chunk_vectors v
-         WHERE v.organization_id = %(organization_id)s AND v.embedding_model_id = ({_MODEL})
-           AND ((v.document_id, v.version) IN (
-               SELECT d.document_id, d.active_version FROM knowledge.documents d
-                WHERE d.organization_id = %(organization_id)s {{conditions}})) IS TRUE
-    ), dense AS MATERIALIZED (
-        SELECT chunk_id, 1 - distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS rank
-          FROM (SELECT * FROM compared ORDER BY distance, chunk_id LIMIT %(limit)s) nearest
-    )"""
+         SELECT c.chunk_id FROM knowledge.chunks c
+          WHERE c.organization_id = %(organization_id)s AND c.document_id = d.document_id
+            AND c.version = d.active_version {{chunks}} OFFSET 0) c
+     CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_id = c.chunk_id OFFSET 0) i
+     WHERE d.organization_id = %(organization_id)s AND d.active_version IS NOT NULL {{documents}})"""
+_ELIGIBLE_BY_PHRASE = f"""eligible AS MATERIALIZED (
+    SELECT i.* FROM (
+        SELECT DISTINCT (unnest(p.entries) >> 32)::int AS chunk_number FROM knowledge.postings p
+         WHERE p.organization_id = %(organization_id)s AND p.term_id = ANY(%(phrase_terms)s)) found
+     CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_number = found.chunk_number OFFSET 0) i
+     WHERE {{allowed}})"""
 _LEXICAL_ONLY = """
     SELECT chunk_id, NULL::float8 AS cosine, score AS bm25, NULL::bigint AS dense_rank, rank AS lexical_rank
       FROM lexical"""
@@ -105,8 +76,10 @@ _BOTH = f"""
            coalesce(max(found.cosine), (
                SELECT 1 - (v.embedding <=> %(vector)s::halfvec) FROM knowledge.chunk_vectors v
                 WHERE v.organization_id = %(organization_id)s AND v.chunk_id = found.chunk_id
-                  AND v.embedding_model_id = ({_MODEL}))) AS cosine,
-           coalesce(max(found.bm25), ({_LOOKED_UP})) AS bm25,
+                  AND v.embedding_model_id = %(model_id)s)) AS cosine,
+           coalesce(max(found.bm25), (
+               SELECT {search_lexical.score("i")} FROM knowledge.indexed_chunks i
+                WHERE i.organization_id = %(organization_id)s AND i.chunk_id = found.chunk_id), 0) AS bm25,
            max(found.dense_rank) AS dense_rank, max(found.lexical_rank) AS lexical_rank
       FROM ({_LEXICAL_ONLY} UNION ALL {_DENSE_ONLY}) found
      GROUP BY found.chunk_id"""
@@ -118,7 +91,6 @@ _PASSAGES = """
      WHERE c.organization_id = %(organization_id)s AND c.chunk_id = ANY(%(chunk_ids)s)
        AND c.version = d.active_version
 """
-_CORPUS_VERSION = "SELECT corpus_version FROM knowledge.corpora WHERE organization_id = %(organization_id)s"
 # Words of one analysis only: a word that both find in two forms would count twice in a share of words.
 _ANALYZE = """
     SELECT tsvector_to_array(CASE WHEN %(configuration)s::text IS NULL THEN to_tsvector('english', t.common)
@@ -168,6 +140,24 @@ class PostgresSearchStore:
         return TermAnalysis(tuple(terms), idf)
 
 
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """Of an organization and an embedding model, as the snapshot sees them.
+
+    Attributes:
+        chunks: Active chunks.
+        version: See `SearchSnapshot.corpus_version`.
+        model_id, dimension: `None` for a model without any vectors.
+        has_index: Whether the vectors have an HNSW index.
+    """
+
+    chunks: int
+    version: int
+    model_id: int | None
+    dimension: int | None
+    has_index: bool
+
+
 class PostgresSearchSnapshot:
     """`footnote.knowledge.ports.SearchSnapshot`: all reads of one REPEATABLE READ transaction."""
 
@@ -175,31 +165,54 @@ class PostgresSearchSnapshot:
         self._cursor = cursor
         self._organization_id = context.organization_id
         self._settings = settings
+        self._version: int | None = None
 
     async def corpus_version(self) -> int:
         """See `SearchSnapshot.corpus_version`."""
-        rows = await self._rows(_CORPUS_VERSION, {})
-        return int(rows[0]["corpus_version"]) if rows else 0
+        if self._version is None:
+            rows = await self._rows(_CORPUS_VERSION, {})
+            self._version = int(rows[0]["corpus_version"]) if rows else 0
+        return self._version
 
     async def candidates(
-        self, lexical: LexicalQuery | None, dense: DenseQuery | None, filters: SearchFilters, limit: int
+        self,
+        lexical: LexicalQuery | None,
+        dense: DenseQuery | None,
+        filters: SearchFilters,
+        limit: int,
+        *,
+        constraints: TextConstraints = TextConstraints(),  # noqa: B008 - frozen
     ) -> list[Candidate]:
         """See `SearchSnapshot.candidates`."""
-        conditions, values = filter_conditions(filters)
-        parts: list[str] = []
-        if lexical is not None:
-            parts.append(
-                _LEXICAL.format(allowed=_ALLOWED.format(conditions=conditions) if conditions else "")
-            )
-            values |= self._lexical_values(lexical, limit)
-        if dense is not None:
-            parts.append(_DENSE.format(conditions=conditions))
-            values |= _dense_values(dense)
-        if not parts:
+        if lexical is None and dense is None:
             return []
-        result = _BOTH if lexical and dense else _LEXICAL_ONLY if lexical else _DENSE_ONLY
-        rows = await self._rows(f"WITH {', '.join(parts)} {result}", {**values, "limit": limit})
-        return [Candidate(**row) for row in rows]
+        corpus = await self._corpus(dense)
+        if corpus.chunks == 0:
+            return []
+        names = {"organization_id": self._organization_id}
+        conditions = await compile_conditions(self._cursor, names, filters, constraints)
+        values: dict[str, Any] = {**conditions.values, "limit": limit, "model_id": corpus.model_id}
+        if lexical is not None:
+            values |= search_lexical.values(lexical, self._settings, limit, is_filtered=bool(conditions))
+        if dense is not None:
+            values["vector"] = vector_literal(dense.vector)
+        eligible = await self._eligible(conditions, corpus, limit)
+        if eligible is not None:
+            parts = [eligible]
+            parts += [search_lexical.from_eligible()] if lexical else []
+            parts += [search_dense.from_eligible()] if dense else []
+            values["phrase_terms"] = list(conditions.phrase_terms or ())
+            return await self._candidates(parts, values, lexical, dense)
+        parts = [search_lexical.from_heads(conditions)] if lexical else []
+        parts += [self._dense(corpus, conditions, limit)] if dense else []
+        found = await self._candidates(parts, values, lexical, dense)
+        short = _short(found, lexical, dense, min(limit, corpus.chunks), is_filtered=bool(conditions))
+        if not short:
+            return found
+        values["champions"] = search_lexical.ALL_POSTINGS
+        parts = [search_lexical.from_heads(conditions)] if lexical else []
+        parts += [search_dense.from_scan(conditions, is_complete=True)] if dense else []
+        return await self._candidates(parts, values, lexical, dense)
 
     async def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         """See `SearchSnapshot.passages`."""
@@ -212,39 +225,74 @@ class PostgresSearchSnapshot:
         await self._cursor.execute(statement, {**values, "organization_id": self._organization_id})
         return await self._cursor.fetchall()
 
-    def _lexical_values(self, query: LexicalQuery, limit: int) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            **analysis(query.text, query.language),
-            "k1": settings.bm25_k1,
-            "b": settings.bm25_b,
-            "champions": settings.champions_per_term,
-            "rescored": max(limit, settings.rescored),
+    async def _corpus(self, dense: DenseQuery | None) -> _Corpus:
+        values = {
+            "model": dense.model.name if dense else None,
+            "revision": dense.model.revision if dense else None,
+            "ef_search": str(self._settings.hnsw_ef_search),
+            "max_scan_tuples": str(self._settings.hnsw_max_scan_tuples),
         }
+        (row,) = await self._rows(_CORPUS, values)
+        self._version = row["version"]
+        return _Corpus(row["chunks"], row["version"], row["model_id"], row["dimension"], row["has_index"])
+
+    async def _eligible(self, conditions: Conditions, corpus: _Corpus, limit: int) -> str | None:
+        """The CTE of all chunks that fulfil the conditions, if they are few enough to be scored one by one.
+
+        Passing over the others instead costs the more, the fewer they are: with n of N chunks, some
+        `limit * N / n` are looked at, which is less than n from the square root of `limit * N` on.
+        """
+        if not conditions:
+            return None
+        enough = max(isqrt(limit * corpus.chunks), limit)
+        if conditions.phrase_terms is not None and conditions.phrase_chunks <= enough:
+            return _ELIGIBLE_BY_PHRASE.format(allowed=conditions.allow("i", is_active=True))
+        if not conditions.documents:
+            return None
+        count = _COUNT.format(documents=conditions.documents)
+        (row,) = await self._rows(count, {**conditions.values, "enough": enough + 1})
+        if row["chunks"] > enough:
+            return None
+        return _ELIGIBLE_BY_DOCUMENTS.format(documents=conditions.documents, chunks=conditions.chunks)
+
+    def _dense(self, corpus: _Corpus, conditions: Conditions, limit: int) -> str:
+        if corpus.has_index and corpus.model_id is not None and corpus.dimension is not None:
+            return search_dense.from_index(
+                self._organization_id, corpus.model_id, corpus.dimension, conditions
+            )
+        # Where few vectors are compared, sorting all of them costs nothing.
+        is_complete = bool(conditions) or corpus.chunks <= 20 * limit
+        return search_dense.from_scan(conditions, is_complete=is_complete)
+
+    async def _candidates(
+        self,
+        parts: Sequence[str],
+        values: dict[str, Any],
+        lexical: LexicalQuery | None,
+        dense: DenseQuery | None,
+    ) -> list[Candidate]:
+        result = _BOTH if lexical and dense else _LEXICAL_ONLY if lexical else _DENSE_ONLY
+        rows = await self._rows(f"WITH {', '.join(parts)} {result}", values)
+        return [Candidate(**row) for row in rows]
 
 
-def filter_conditions(filters: SearchFilters) -> tuple[str, dict[str, Any]]:
-    """SQL conditions on `knowledge.documents d`, and their values; empty where everything passes."""
-    conditions = {
-        "category": ("d.category = %(category)s", filters.category),
-        "tags": ("d.tags @> %(tags)s", list(filters.tags) or None),
-        "source": ("d.source = %(source)s", filters.source),
-        "date_from": ("d.created_at >= %(date_from)s", filters.date_from),
-        "date_to": ("d.created_at <= %(date_to)s", filters.date_to),
-        "document_ids": ("d.document_id = ANY(%(document_ids)s)", list(filters.document_ids) or None),
-    }
-    used = {name: (sql, value) for name, (sql, value) in conditions.items() if value is not None}
-    return "".join(f" AND {sql}" for sql, _ in used.values()), {
-        name: value for name, (_, value) in used.items()
-    }
+def _short(
+    found: Sequence[Candidate],
+    lexical: LexicalQuery | None,
+    dense: DenseQuery | None,
+    wanted: int,
+    *,
+    is_filtered: bool,
+) -> bool:
+    """Whether a leg that did not look at everything has found fewer than it should.
 
-
-def _dense_values(query: DenseQuery) -> dict[str, Any]:
-    return {
-        "vector": vector_literal(query.vector),
-        "model": query.model.name,
-        "revision": query.model.revision,
-    }
+    Heads of lists are at least as long as the limit: without filters they never miss a chunk that is wanted.
+    """
+    by_words = sum(candidate.lexical_rank is not None for candidate in found)
+    by_vector = sum(candidate.dense_rank is not None for candidate in found)
+    return (dense is not None and by_vector < wanted) or (
+        lexical is not None and is_filtered and by_words < wanted
+    )
 
 
 def _passage(row: dict[str, Any]) -> Passage:
