@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from footnote.evaluation.answers import without_citations
 from footnote.evaluation.comparison import Comparison, compare
 from footnote.evaluation.configuration import Overrides, digest, merged
 from footnote.evaluation.models import (
@@ -20,6 +20,7 @@ from footnote.evaluation.models import (
     RunState,
 )
 from footnote.evaluation.ports import GoldenSetStore, Keyset, RunStore
+from footnote.evaluation.report import page
 from footnote.evaluation.scoring import QuestionResult
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, InvalidRequest
@@ -29,7 +30,31 @@ from footnote.platform.settings import Settings
 Verdict = Literal["correct", "wrong", "unanswerable"]
 """What a member says of an answer: it is right; it should have been another one; there is none."""
 
-_CITATION = re.compile(r"\s?\[\d{1,3}\]")
+
+def golden_question(
+    set_id: UUID,
+    text: str,
+    history: tuple[tuple[str, str], ...],
+    *,
+    document_ids: tuple[UUID, ...] = (),
+    filenames: tuple[str, ...] = (),
+    answers: tuple[str, ...] = (),
+    unanswerable: bool = False,
+    tags: tuple[str, ...] = (),
+    message_id: UUID | None = None,
+) -> GoldenQuestion:
+    """A question of a set. Its id follows from set, text and history, so that runs of two revisions pair."""
+    return GoldenQuestion(
+        id=uuid5(set_id, json.dumps([text, history])),
+        text=text,
+        history=history,
+        document_ids=document_ids,
+        filenames=filenames,
+        answers=answers,
+        unanswerable=unanswerable,
+        tags=tags,
+        message_id=message_id,
+    )
 
 
 class GoldenSets:
@@ -57,12 +82,17 @@ class GoldenSets:
         """Replaces the questions of a set.
 
         Raises:
-            InvalidRequest: A question is judged by nothing or by a document that there is not; the message
-                names its row, counted from 1.
+            InvalidRequest: A question stands there twice, is judged by nothing, or by a document that is not
+                there; the message names its row, counted from 1.
             NotFound: There is no such set.
         """
+        rows: dict[UUID, int] = {}
         for row, question in enumerate(questions, start=1):
             _check_question(question, f"Question {row}")
+            if rows.setdefault(question.id, row) != row:
+                raise InvalidRequest(
+                    f"Question {row} repeats question {rows[question.id]}.", details={"row": row}
+                )
         await self._check_documents(context, questions)
         return await self._store.replace_questions(context, set_id, questions)
 
@@ -92,7 +122,7 @@ class GoldenSets:
             NotFound: There is no such set, or no such answer of this member.
         """
         judged = await self._store.answered_message(context, message_id)
-        question = _golden(judged, verdict, tuple(answers), tuple(document_ids))
+        question = _golden(set_id, judged, verdict, tuple(answers), tuple(document_ids))
         _check_question(question, "The question")
         await self._check_documents(context, [question])
         return await self._store.add_question(context, set_id, question, self._limits.max_questions)
@@ -142,7 +172,7 @@ class Runs:
         run = NewRun(new_id(), set_id, label, overrides, digest(configuration))
         return await self._store.create_run(context, run, creation, self._settings.evaluation.max_open_runs)
 
-    async def page(
+    async def listed(
         self, context: OrganizationContext, *, set_id: UUID | None, before: Keyset | None, limit: int
     ) -> tuple[list[Run], bool]:
         """Newest first, and whether there are more."""
@@ -170,6 +200,18 @@ class Runs:
         second, others = await self.completed_results(context, b)
         return compare(scored, others, (run_name(first), run_name(second)))
 
+    async def report(self, context: OrganizationContext, run_id: UUID, baseline_id: UUID | None) -> str:
+        """The page of a completed run (HTML), compared with another one if given; errors as `compare`."""
+        run, results = await self.completed_results(context, run_id)
+        assert run.summary is not None
+        comparison = None
+        if baseline_id is not None:
+            baseline, before = await self.completed_results(context, baseline_id)
+            comparison = compare(before, results, (run_name(baseline), run_name(run)))
+        measured = f"{run.finished_at:%Y-%m-%d %H:%M} UTC" if run.finished_at else ""
+        facts = {"configuration": run_name(run), "measured": measured, "digest": run.digest[:12]}
+        return page(run_name(run), run.summary, results, facts=facts, comparison=comparison)
+
 
 def run_name(run: Run) -> str:
     """What a run is called: its label, else what it changes, else that it changes nothing."""
@@ -188,16 +230,23 @@ def _check_question(question: GoldenQuestion, what: str) -> None:
 
 
 def _golden(
-    judged: AnsweredMessage, verdict: Verdict, answers: tuple[str, ...], document_ids: tuple[UUID, ...]
+    set_id: UUID,
+    judged: AnsweredMessage,
+    verdict: Verdict,
+    answers: tuple[str, ...],
+    document_ids: tuple[UUID, ...],
 ) -> GoldenQuestion:
-    question = GoldenQuestion(
-        id=new_id(), text=judged.question, history=judged.history, message_id=judged.message_id
-    )
-    if verdict == "wrong":
-        return replace(question, answers=answers, document_ids=document_ids)
-    if answers or document_ids:
+    if verdict != "wrong" and (answers or document_ids):
         raise InvalidRequest("Answers and documents are given only for the verdict 'wrong'.")
-    if verdict == "unanswerable":
-        return replace(question, unanswerable=True)
-    cited = dict.fromkeys(UUID(source["document_id"]) for source in judged.sources)
-    return replace(question, answers=(_CITATION.sub("", judged.answer).strip(),), document_ids=tuple(cited))
+    if verdict == "correct":
+        answers = (without_citations(judged.answer),)
+        document_ids = tuple(dict.fromkeys(UUID(source["document_id"]) for source in judged.sources))
+    return golden_question(
+        set_id,
+        judged.question,
+        judged.history,
+        document_ids=document_ids,
+        answers=answers,
+        unanswerable=verdict == "unanswerable",
+        message_id=judged.message_id,
+    )

@@ -67,7 +67,7 @@ class GoldenSetStore(Protocol):
     async def add_question(
         self, context: OrganizationContext, set_id: UUID, question: GoldenQuestion, most: int
     ) -> GoldenQuestion:
-        """Adds one at the end; one that was taken from the same message before is replaced.
+        """Adds one at the end; the same question judged before is replaced.
 
         Raises:
             Conflict: The set has `most` questions already.

@@ -16,6 +16,9 @@ Permission = Literal[
     "documents:delete",
     "documents:read",
     "documents:write",
+    "evaluation:read",
+    "evaluation:run",
+    "evaluation:write",
     "organization:manage",
     "organization:read",
     "search:query",
@@ -24,8 +27,8 @@ Permission = Literal[
 _VIEWER: frozenset[Permission] = frozenset(
     {"chat:read", "chat:write", "documents:read", "organization:read", "search:query"}
 )
-_MEMBER: frozenset[Permission] = _VIEWER | {"documents:write"}
-_ADMIN: frozenset[Permission] = _MEMBER | {"documents:delete", "organization:manage"}
+_MEMBER: frozenset[Permission] = _VIEWER | {"documents:write", "evaluation:read", "evaluation:write"}
+_ADMIN: frozenset[Permission] = _MEMBER | {"documents:delete", "evaluation:run", "organization:manage"}
 _OWNER: frozenset[Permission] = _ADMIN | {"billing:manage"}
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = MappingProxyType(

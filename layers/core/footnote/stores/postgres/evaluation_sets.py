@@ -50,9 +50,9 @@ SELECT %(organization)s, %(set)s, %(first)s + place - 1,
        (one ->> 'id')::uuid, (one ->> 'message_id')::uuid, one
   FROM jsonb_array_elements(%(questions)s) WITH ORDINALITY AS given (one, place)
 """
-_REPLACE_TAKEN = """
-UPDATE evaluation.questions SET question_id = %(question_id)s, question = %(question)s
- WHERE organization_id = %(organization)s AND set_id = %(set)s AND message_id = %(message_id)s
+_JUDGE_AGAIN = """
+UPDATE evaluation.questions SET message_id = %(message_id)s, question = %(question)s
+ WHERE organization_id = %(organization)s AND set_id = %(set)s AND question_id = %(question_id)s
 """
 _QUESTIONS = """
 SELECT position, question FROM evaluation.questions
@@ -150,7 +150,7 @@ class PostgresGoldenSetStore:
         async with self._database.tenant_tx(context) as cursor:
             known = await _found(cursor, _LOCK, values)
             count = known["question_count"]
-            await cursor.execute(_REPLACE_TAKEN, values)
+            await cursor.execute(_JUDGE_AGAIN, values)
             if cursor.rowcount == 0:
                 if count >= most:
                     raise Conflict(f"A golden set has at most {most} questions.")

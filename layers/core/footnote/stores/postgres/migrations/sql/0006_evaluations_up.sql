@@ -27,7 +27,6 @@ CREATE TABLE evaluation.questions (
     question jsonb NOT NULL,
     PRIMARY KEY (organization_id, set_id, position),
     UNIQUE (organization_id, set_id, question_id),
-    UNIQUE (organization_id, set_id, message_id),
     FOREIGN KEY (organization_id, set_id) REFERENCES evaluation.sets ON DELETE CASCADE
 );
 

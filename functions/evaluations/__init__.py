@@ -1,0 +1,1 @@
+"""`evaluations`: golden sets, runs, comparisons and gates."""

@@ -1,0 +1,1 @@
+"""`evaluator`: works evaluation runs off."""
