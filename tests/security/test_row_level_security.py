@@ -12,7 +12,7 @@ from psycopg import sql
 from tests.support.ingestion import World
 from tests.support.organizations import new_organization, open_database
 
-SCHEMAS = ["core", "knowledge", "chat"]
+SCHEMAS = ["core", "knowledge", "chat", "evaluation"]
 PROBE = "row_level_security_probe"
 NOBODY = "nobody"
 
@@ -37,6 +37,7 @@ async def organizations(module_database, superuser):
         await world.documents.delete(organization, (await world.listed(organization))["deleted.txt"].id)
         world.bucket.is_down = False
         add_sessions(superuser, {"o": organization.organization_id, "u": organization.user_id})
+        add_evaluation(superuser, {"o": organization.organization_id})
     await database.close()
     return {str(one.organization_id) for one in two}
 
@@ -54,6 +55,26 @@ def add_sessions(superuser, ids):
         " absolute_expires_at) VALUES (%(o)s, gen_random_uuid(), %(u)s, '', now(), now())",
         ids,
     )
+
+
+def add_evaluation(superuser, ids):
+    for statement in (
+        "INSERT INTO evaluation.sets (organization_id, set_id, name)"
+        " VALUES (%(o)s, gen_random_uuid(), 'a set')",
+        "INSERT INTO evaluation.questions SELECT organization_id, set_id, 1, gen_random_uuid(), NULL, '{}'"
+        " FROM evaluation.sets WHERE organization_id = %(o)s",
+        "INSERT INTO evaluation.runs (organization_id, run_id, set_id, overrides, digest, set_revision, total)"
+        " SELECT organization_id, gen_random_uuid(), set_id, '{}', '', 1, 1"
+        " FROM evaluation.sets WHERE organization_id = %(o)s",
+        "INSERT INTO evaluation.results SELECT organization_id, run_id, 1, '{}'"
+        " FROM evaluation.runs WHERE organization_id = %(o)s",
+        "INSERT INTO evaluation.gates (organization_id, gate_id, set_id, name, conditions)"
+        " SELECT organization_id, gen_random_uuid(), set_id, 'a gate', '[]'"
+        " FROM evaluation.sets WHERE organization_id = %(o)s",
+        "INSERT INTO evaluation.activations (organization_id, activation_id, overrides, digest, verdict)"
+        " VALUES (%(o)s, gen_random_uuid(), '{}', '', '{}')",
+    ):
+        superuser.execute(statement, ids)
 
 
 @pytest.fixture(scope="module")
