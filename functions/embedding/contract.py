@@ -61,14 +61,6 @@ class Ping(BaseModel):
     precision: str
 
 
-class ErrorBody(BaseModel):
-    """An error as SageMaker's own serving containers write it."""
-
-    code: int
-    type: str
-    message: str
-
-
 def describe(description: Description) -> Ping:
     """The body of `GET /ping`."""
     return Ping(

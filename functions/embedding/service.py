@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from footnote.platform.serving.lanes import Lane
 from functions.embedding.backends import Backend, Description, Embedded, Kind
-from functions.embedding.lanes import Lane
 from functions.embedding.settings import EmbeddingServerSettings
 
 

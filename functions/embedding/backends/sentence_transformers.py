@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
 
+from footnote.platform.serving.revision import directory_revision
 from functions.embedding.backends import Description, Embedded, Kind
 from functions.embedding.settings import EmbeddingServerSettings
 
@@ -61,19 +60,8 @@ class SentenceTransformersBackend:
 def _describe(model: Any, settings: EmbeddingServerSettings, precision: str) -> Description:
     return Description(
         model=settings.model_name,
-        revision=_revision(settings.model_directory, precision),
+        revision=directory_revision(f"sentence-transformers {precision}", settings.model_directory),
         dimension=int(model.get_embedding_dimension()),
         window=int(model.max_seq_length),
         precision=precision,
     )
-
-
-def _revision(directory: Path, precision: str) -> str:
-    """Digest of the model's files, the precision and the library that runs them."""
-    digest = hashlib.sha256(f"sentence-transformers {precision}".encode())
-    for path in sorted(directory.rglob("*")):
-        if path.suffix in {".safetensors", ".bin", ".json", ".txt", ".model"}:
-            with path.open("rb") as file:
-                digest.update(path.relative_to(directory).as_posix().encode())
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from functions.embedding.lanes import Lane, LaneFull
+from footnote.platform.serving.lanes import Lane, LaneFull
 
 
 @pytest.fixture

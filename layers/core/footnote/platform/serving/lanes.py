@@ -1,8 +1,8 @@
-"""Who runs next. Queries and passages have a lane each, and within a lane requests take turns.
+"""Who runs next: within a lane requests take turns, and lanes do not wait for each other.
 
-A query therefore never waits behind an ingestion batch: it has threads of its own, and those of the passages
-step back (a higher niceness) while it runs. A small request in the same lane waits for one run of each
-other request, not for all of a large one.
+A small request waits for one run of each other request in its lane, not for all of a large one. What may not
+wait at all gets a lane, and so threads, of its own, while the threads of the others step back (a higher
+niceness).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Lane(Generic[Item, Result]):
         request = _Request(items, future)
         with self._changed:
             if self._waiting + len(items) > self._capacity:
-                raise LaneFull(f"{self._waiting} texts are waiting")
+                raise LaneFull(f"{self._waiting} items are waiting")
             self._waiting += len(items)
             self._turns.append(request)
             self._changed.notify(len(items))
