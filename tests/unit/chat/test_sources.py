@@ -7,21 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footnote.chat.passages import PackedPassage
 from footnote.chat.sources import build_source, excerpt
 from footnote.knowledge import Passage, RetrievedPassage
-from footnote.models import EvidenceSpan
+from footnote.models import EvidenceSpan, PromptPassage
 
 TEXT = " ".join(f"word{number} follows the one before it, and so on." for number in range(40))
 
 
-def retrieved(text=TEXT, start=1000, score=0.7, **changes):
+def packed(text=TEXT, start=1000, score=0.7, **changes):
     values = {
         "chunk_id": 1, "document_id": UUID(int=7), "version": 2, "ordinal": 0, "title": "Words",
         "filename": "words.pdf", "text": text, "start": start, "end": start + len(text),
         "heading_path": ("A", "B"), "unit_kind": "page", "unit_from": 3, "unit_to": 4, "unit_label": None,
         "language": "en",
     }  # fmt: skip
-    return RetrievedPassage(Passage(**{**values, **changes}), score)
+    retrieved = RetrievedPassage(Passage(**{**values, **changes}), score)
+    return PackedPassage(PromptPassage(1, "Words", text, score), retrieved, (retrieved,))
 
 
 def test_spans_are_those_of_the_document():
@@ -31,7 +33,7 @@ def test_spans_are_those_of_the_document():
         EvidenceSpan(1, first, first + 10),
         EvidenceSpan(1, first, first + 10),
     ]
-    source = build_source(1, retrieved(), spans).as_json()
+    source = build_source(packed(), spans).as_json()
     assert [piece["text"] for piece in source["evidence"]] == [
         TEXT[first : first + 10],
         TEXT[second : second + 20],
@@ -45,13 +47,13 @@ def test_spans_are_those_of_the_document():
 
 @pytest.mark.parametrize(("kind", "page"), [("slide", None), ("sheet", None), (None, None)])
 def test_only_pages_are_pages(kind, page):
-    source = build_source(1, retrieved(unit_kind=kind), [EvidenceSpan(1, 0, 5)])
+    source = build_source(packed(unit_kind=kind), [EvidenceSpan(1, 0, 5)])
     assert source.page is page
     assert (source.location is None) == (kind is None)
 
 
 def test_a_score_outside_of_its_range_is_clamped():
-    assert build_source(1, retrieved(score=1.2), [EvidenceSpan(1, 0, 5)]).relevance_score == 1.0
+    assert build_source(packed(score=1.2), [EvidenceSpan(1, 0, 5)]).relevance_score == 1.0
 
 
 @given(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from footnote.chat.citations import CitationChecker, Cited, Text
-from footnote.chat.context import PackedPassage
 from footnote.chat.events import Citation, Restart, Token
 from footnote.chat.models import Answer, AnswerMetadata, Source
+from footnote.chat.passages import PackedPassage
 from footnote.chat.sources import build_source
 from footnote.models import Embedder, EvidenceSpan, GenerationDelta, Usage
 
@@ -126,7 +126,7 @@ class AnswerDraft:
         return Citation(self._source(number)) if first else None
 
     def _source(self, number: int) -> Source:
-        return build_source(number, self.basis.passages[number - 1].retrieved, self._evidence[number])
+        return build_source(self.basis.passages[number - 1], self._evidence[number])
 
     def _degraded(self) -> str | None:
         """What went otherwise than planned, in words for a person."""

@@ -6,38 +6,63 @@ import re
 from collections.abc import Sequence
 
 from footnote.chat.models import Evidence, Location, Source
-from footnote.knowledge import Passage, RetrievedPassage
+from footnote.chat.passages import PackedPassage
+from footnote.knowledge import Passage
 from footnote.models import EvidenceSpan
 
 _CONTEXT_CHARACTERS = 90
 _WORD_CHARACTER = re.compile(r"\w", re.UNICODE)
 
 
-def build_source(number: int, retrieved: RetrievedPassage, spans: Sequence[EvidenceSpan]) -> Source:
-    """The source behind `[number]`.
+def build_source(packed: PackedPassage, spans: Sequence[EvidenceSpan]) -> Source:
+    """The source behind a citation.
+
+    Of a passage that was joined from several chunks it tells the place of those that were cited, and a span
+    over two chunks is evidence of both: what stands between them is not quoted.
 
     Args:
-        number: The passage's number in the prompt.
-        retrieved: The passage.
+        packed: The passage.
         spans: What was cited of it, at least one; offsets into the passage's text.
     """
-    passage = retrieved.passage
-    places = sorted({(span.start, span.end) for span in spans})
+    passage = packed.retrieved.passage
+    places = _quoted(packed, sorted({(span.start, span.end) for span in spans}))
+    parts = _cited(packed, places)
     return Source(
-        number=number,
+        number=packed.prompt.number,
         document_id=passage.document_id,
         title=passage.title,
         filename=passage.filename,
         version=passage.version,
         excerpt=excerpt(passage.text, places),
-        location=_location(passage),
-        heading_path=passage.heading_path,
+        location=_location(parts),
+        heading_path=parts[0].heading_path,
         evidence=tuple(
             Evidence(passage.start + start, passage.start + end, passage.text[start:end])
             for start, end in places
         ),
-        relevance_score=max(0.0, min(1.0, retrieved.score)),
+        relevance_score=max(0.0, min(1.0, packed.retrieved.score)),
     )
+
+
+def _quoted(packed: PackedPassage, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places without what stands between two chunks."""
+    parts = packed.prompt.parts
+    if not parts:
+        return list(places)
+    cut = ((max(start, part.start), min(end, part.end)) for start, end in places for part in parts)
+    return sorted({(start, end) for start, end in cut if start < end})
+
+
+def _cited(packed: PackedPassage, places: Sequence[tuple[int, int]]) -> list[Passage]:
+    """The chunks that hold the places, in reading order."""
+    if not packed.prompt.parts:
+        return [packed.retrieved.passage]
+    chunks = zip(packed.prompt.parts, packed.parts, strict=True)
+    return [
+        chunk.passage
+        for part, chunk in chunks
+        if any(part.start < end and start < part.end for start, end in places)
+    ]
 
 
 def excerpt(text: str, places: Sequence[tuple[int, int]]) -> str:
@@ -56,10 +81,11 @@ def excerpt(text: str, places: Sequence[tuple[int, int]]) -> str:
     return f"{head}{joined}{tail}"
 
 
-def _location(passage: Passage) -> Location | None:
-    if passage.unit_kind is None:
+def _location(chunks: Sequence[Passage]) -> Location | None:
+    first, last = chunks[0], chunks[-1]
+    if first.unit_kind is None:
         return None
-    return Location(passage.unit_kind, passage.unit_from, passage.unit_to, passage.unit_label)
+    return Location(first.unit_kind, first.unit_from, last.unit_to, first.unit_label)
 
 
 def _inside_word(text: str, at: int) -> bool:
