@@ -2,9 +2,11 @@
 
     python -m tests.evaluation.answers_followups SET [--limit N]
 
-It prints nDCG@10 and failures in the top 5 of the last message alone and of the message within its
-conversation, for first messages, for later ones that were taken as they are and for those that were taken to
-depend on the conversation; and how many questions are answered of those the corpus answers and of the others.
+It prints nDCG@10 and failures in the top 5 (no relevant document among the first five) of the last message
+alone and of the message within its conversation: for all, for first messages, for later ones that were taken
+as they are, and for those that were taken to depend on the conversation, by the kind of reason; for later ones
+that a person found to stand on their own (whose rewrite in the set has no word that is new), and for those a
+person found to depend; and how many questions are answered of those the corpus answers and of the others.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,7 @@ from footnote.platform.settings import ChatSettings
 from tests.evaluation.answers_corpus import Bench, Corpus, bench
 
 _DEPTH = 50
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("set", type=Path)
     parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--answers", action="store_true", help="also read the passages")
     options = parser.parse_args()
     dataset = load_dataset(options.set, options.limit)
     rows = (json.loads(line) for line in (options.set / "queries.jsonl").read_text().splitlines())
-    answerability = {row["id"]: row.get("answerability", "") for row in rows}
+    known = {row["id"]: row for row in rows}
     scores: dict[str, list[Scores]] = defaultdict(list)
     answered: dict[str, list[float]] = defaultdict(list)
     async with bench() as stage:
@@ -60,20 +65,28 @@ async def main() -> None:
         for query in dataset.queries:
             history = _turns(query)
             if query.relevance:
-                scores[_kind(query, history)].append(await _search(stage, corpus, query, history))
-            answered[answerability[query.id]].append(await _answered(stage, corpus, query, history))
+                one = await _search(stage, corpus, query, history)
+                for kind in _kinds(query, history, known[query.id].get("rewrite")):
+                    scores[kind].append(one)
+            if options.answers:
+                kind = known[query.id].get("answerability", "")
+                answered[kind].append(await _answered(stage, corpus, query, history))
     _print(scores, answered)
 
 
 def _print(scores: dict[str, list[Scores]], answered: dict[str, list[float]]) -> None:
-    print(f"{'messages':34} {'n':>4}  nDCG@10 alone, within     difference [95 %]     failures alone, within")
-    everything = [one for some in scores.values() for one in some]
-    for kind, some in [*sorted(scores.items()), ("all", everything)]:
+    print(f"{'messages':52} {'n':>4}  nDCG@10 alone, within     difference [95 %]     failures alone, within")
+    for kind, some in sorted(scores.items()):
         low, high = bootstrap_interval([one.within - one.alone for one in some])
         alone, within = mean([one.alone for one in some]), mean([one.within for one in some])
         failed = sum(one.failed_alone for one in some), sum(one.failed_within for one in some)
-        print(f"{kind:34} {len(some):>4}  {alone:.3f}, {within:.3f}", end=" ")
+        print(f"{kind:52} {len(some):>4}  {alone:.3f}, {within:.3f}", end=" ")
         print(f"    {within - alone:+.3f} [{low:+.3f}, {high:+.3f}]    {failed[0]:.0f}, {failed[1]:.0f}")
+    if scores[ALL] and (alone := sum(one.failed_alone for one in scores[ALL])):
+        fewer = 1 - sum(one.failed_within for one in scores[ALL]) / alone
+        print(f"failures in the top 5: {fewer:.0%} fewer than with the last message alone")
+    if not answered:
+        return
     print(
         "answered: "
         + ", ".join(f"{kind} {mean(some):.3f} of {len(some)}" for kind, some in sorted(answered.items()))
@@ -85,13 +98,22 @@ def _turns(query: EvaluationQuery) -> tuple[Turn, ...]:
     return tuple(Turn(actor, text) for actor, text in query.history)[-2 * ChatSettings().history_turns :]
 
 
-def _kind(query: EvaluationQuery, history: tuple[Turn, ...]) -> str:
+def _kinds(query: EvaluationQuery, history: tuple[Turn, ...], rewrite: str | None) -> list[str]:
     if not history:
-        return "first"
+        return [ALL, "first"]
     found = stand_alone(query.text, history)
-    if found.conversation is None:
-        return "later, taken as it is"
-    return "later, mixed" if found.text == query.text else "later, mixed and words added"
+    kinds = [ALL, "later, depends" if found.depends else "later, taken as it is"]
+    if found.depends:
+        kinds.append(f"  {found.reason.split('“')[0].strip(' .:')}")
+    if rewrite:
+        new = _words(rewrite) - _words(query.text)
+        leans = bool(new & _words(" ".join(turn.text for turn in history[-2:])))
+        kinds.append(f"person: {'depends' if leans else 'stands alone'}")
+    return kinds
+
+
+def _words(text: str) -> set[str]:
+    return {word[:5] for word in re.findall(r"\w+", text.casefold()) if len(word) > 3}
 
 
 async def _search(stage: Bench, corpus: Corpus, query: EvaluationQuery, history: tuple[Turn, ...]) -> Scores:
@@ -108,9 +130,13 @@ async def _search(stage: Bench, corpus: Corpus, query: EvaluationQuery, history:
 async def _found(
     stage: Bench, corpus: Corpus, query: EvaluationQuery, history: tuple[Turn, ...], limit: int
 ) -> tuple[RetrievedPassage, ...]:
-    text, vector = await contextual_query(query.text, history, stage.embedder)
+    asked = await contextual_query(query.text, history, stage.embedder)
     found = await stage.retriever.retrieve(
-        corpus.context, text, filters=SearchFilters(), limit=limit, strategy="hybrid", vector=vector
+        corpus.context,
+        asked,
+        filters=SearchFilters(),
+        limit=limit,
+        strategy="auto",
     )
     return found.passages
 

@@ -46,6 +46,87 @@ QUESTIONS = {
     "zh": "你好，世界",
 }
 
+SHORT = {
+    "en": (
+        "How do I reset my password?",
+        "parental leave policy",
+        "Why was my order cancelled?",
+        "list all employees on leave",
+    ),
+    "de": (
+        "Urlaub beantragen",
+        "Darf ich Homeoffice machen?",
+        "Rechnungsadresse ändern",
+        "Warum wurde meine Bestellung storniert?",
+    ),
+    "fr": (
+        "congé parental",
+        "Qui valide les notes de frais ?",
+        "Combien de jours de congé ai-je ?",
+        "horaires d'ouverture",
+    ),
+    "es": (
+        "días de vacaciones",
+        "¿Quién aprueba los gastos?",
+        "¿Hay descuento para estudiantes?",
+        "cuantos dias tengo",
+    ),
+    "it": (
+        "Quanti giorni di ferie ho?",
+        "Posso lavorare da casa?",
+        "La garanzia è trasferibile?",
+        "orari di apertura",
+    ),
+    "pt": (
+        "Quantos dias de férias tenho?",
+        "Quem aprova as despesas?",
+        "A garantia é transferível?",
+        "dias de férias",
+    ),
+    "nl": (
+        "Hoe reset ik mijn wachtwoord?",
+        "Mag ik thuiswerken?",
+        "factuuradres wijzigen",
+        "Is er korting voor studenten?",
+    ),
+    "sv": (
+        "Hur många semesterdagar har jag?",
+        "Vem godkänner utlägg?",
+        "Får jag arbeta hemifrån?",
+        "Finns det studentrabatt?",
+    ),
+    "da": (
+        "Hvor mange feriedage har jeg?",
+        "Hvordan nulstiller jeg min adgangskode?",
+        "Må jeg arbejde hjemmefra?",
+    ),
+    "no": (
+        "Hvor mange feriedager har jeg?",
+        "Hvordan tilbakestiller jeg passordet mitt?",
+        "Kan jeg jobbe hjemmefra?",
+    ),
+    "fi": (
+        "Kuinka monta lomapäivää minulla on?",
+        "Miten nollaan salasanani?",
+        "Onko opiskelijoille alennusta?",
+    ),
+    "pl": ("Ile dni urlopu mi przysługuje?", "Czy mogę pracować z domu?", "czas dostawy części zamiennych"),
+    "tr": ("Kaç gün iznim var?", "Şifremi nasıl sıfırlarım?", "fatura adresini değiştir"),
+    "cs": ("Kolik dní dovolené mám?", "Jak resetuji heslo?"),
+    "ru": ("дни отпуска", "Как сбросить пароль?"),
+    "uk": ("Як скинути пароль?", "дні відпустки"),
+    "zh": ("年假", "谁批准报销"),
+    "ja": ("誰が経費を承認しますか",),
+    "ko": ("연차 휴가",),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "query"), [(language, query) for language, queries in SHORT.items() for query in queries]
+)
+def test_a_few_words_are_recognised(language, query):
+    assert detect_language(query) == language
+
 
 @pytest.mark.parametrize("language", PARAGRAPHS)
 def test_a_paragraph_is_recognised(language):

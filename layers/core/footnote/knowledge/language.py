@@ -8,10 +8,22 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 
+from footnote.knowledge.language_hints import (
+    DANISH,
+    EXTRA_WORDS,
+    NORWEGIAN,
+    SHAPE_WEIGHT,
+    SHAPES,
+    UKRAINIAN_WORDS,
+    WORD_WEIGHT,
+)
+
 UNDETERMINED = "und"
 _SAMPLE = 20_000
-_QUESTION = 6  # words: in longer texts a single stop word proves nothing
+_SHORT = 12  # words: in so few their looks count as well
+_QUESTION = 6  # words: in longer texts a single word proves nothing
 _SINGLE_LETTER = 0.25
+_CLEAR = 0.25
 # Ranges of the scripts that decide by themselves or narrow the choice.
 _SCRIPTS = re.compile(
     r"(?P<latin>[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)|(?P<cyrillic>[\u0400-\u052f]+)|(?P<greek>[\u0370-\u03ff\u1f00-\u1fff]+)"
@@ -96,15 +108,17 @@ def _index() -> dict[str, tuple[tuple[str, float], ...]]:
         for word in dict.fromkeys(words.split()):
             owners.setdefault(word, []).append(language)
     return {
-        word: tuple((name, (1.0 if len(word) > 1 else _SINGLE_LETTER) / len(names)) for name in names)
-        for word, names in owners.items()
+        word: tuple((name, _weight(word) / len(names)) for name in names) for word, names in owners.items()
     }
 
 
+def _weight(word: str) -> float:
+    """Letters are bullets and variables as well; those with accents are not."""
+    return _SINGLE_LETTER if len(word) == 1 and word.isascii() else 1.0
+
+
 _WORDS = _index()
-_FUNCTION_WORDS = {
-    language: frozenset(words.split()) for language, words in _STOP_WORDS.items() if language != "en"
-}
+_FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 # Letters that one language uses and its nearest neighbours do not, worth a little beside the words.
 _LETTERS: tuple[tuple[re.Pattern[str], dict[str, float]], ...] = tuple(
     (re.compile(f"[{letters}]"), weights)
@@ -130,9 +144,14 @@ def without_function_words(text: str, language: str) -> str:
     Unchanged for languages without a list, and for English, whose list the search engine has itself.
     """
     words = _FUNCTION_WORDS.get(language)
-    if words is None:
+    if words is None or language == "en":
         return text
     return _WORD.sub(lambda word: "" if word[0].lower() in words else word[0], text)
+
+
+def function_words(language: str) -> frozenset[str]:
+    """The commonest words of a language, in lower case; none for one without a list."""
+    return _FUNCTION_WORDS.get(language, frozenset())
 
 
 def detect_language(text: str) -> str:
@@ -183,6 +202,8 @@ def _cyrillic(sample: str) -> str:
     if _RUSSIAN.search(sample):
         return "ru"
     words = _WORD.findall(sample.lower())
+    if len(words) <= _SHORT and not UKRAINIAN_WORDS.isdisjoint(words):
+        return "uk"
     bulgarian = sum(word in _BULGARIAN_WORDS for word in words)
     return "bg" if bulgarian > sum(word in _RUSSIAN_WORDS for word in words) else "ru"
 
@@ -199,6 +220,8 @@ def _latin(sample: str) -> str:
         count = len(pattern.findall(lowered))
         for name, weight in weights.items():
             scores[name] += weight * min(count, len(words))
+    if len(words) <= _SHORT:
+        found |= _add_hints(scores, words)
     if not scores:
         return UNDETERMINED
     ranked = sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
@@ -206,6 +229,30 @@ def _latin(sample: str) -> str:
     runner_up = ranked[1][1] if len(ranked) > 1 else 0.0
     if len(words) > _QUESTION and len(found) < 2:
         return UNDETERMINED
+    if {best, ranked[1][0] if len(ranked) > 1 else best} == {"da", "no"} and score - runner_up < _CLEAR:
+        best, runner_up = _danish_or_norwegian(words), score - _CLEAR
     enough = score >= max(0.5, 0.03 * len(words))
-    clear = score > runner_up * 1.1 if len(words) > 50 else score - runner_up >= 0.25
+    clear = score > runner_up * 1.1 if len(words) > 50 else score - runner_up >= _CLEAR
     return best if enough and clear else UNDETERMINED
+
+
+def _add_hints(scores: defaultdict[str, float], words: list[str]) -> set[str]:
+    """Adds what few words look like; returns those that look like something."""
+    telling: set[str] = set()
+    for word in words:
+        owners = [name for name, own in EXTRA_WORDS.items() if word in own]
+        for name in owners:
+            scores[name] += WORD_WEIGHT / len(owners)
+        for name, shape in SHAPES:
+            if len(word) > 2 and shape.fullmatch(word):
+                scores[name] += SHAPE_WEIGHT
+                telling.add(word)
+        if owners:
+            telling.add(word)
+    return telling
+
+
+def _danish_or_norwegian(words: list[str]) -> str:
+    danish = sum(DANISH.fullmatch(word) is not None for word in words)
+    norwegian = sum(NORWEGIAN.fullmatch(word) is not None for word in words)
+    return "no" if norwegian > danish else "da"

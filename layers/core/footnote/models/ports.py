@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from footnote.platform.context import OrganizationContext
 
@@ -76,6 +76,7 @@ class GenerationRequest:
         max_tokens: Upper bound of the answer.
         temperature: 0..1.
         timeout_s: What is left of the caller's deadline; a generator's own limit holds as well.
+        purpose: `rewrite` asks for the question in words that stand without the history, not for an answer.
     """
 
     context: OrganizationContext
@@ -85,6 +86,7 @@ class GenerationRequest:
     max_tokens: int = 512
     temperature: float = 0.7
     timeout_s: float | None = None
+    purpose: Literal["answer", "rewrite"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from footnote.knowledge.models import SearchFilters, TextConstraints
+from footnote.knowledge.filters import SearchFilters, TextConstraints
 
 EntityKind = Literal["name", "acronym", "number", "date", "code", "quotation"]
 SearchStrategy = Literal["hybrid", "lexical", "vector"]
