@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.engines.process import keep_small
@@ -29,9 +29,20 @@ class StackProcess:
         port: Of the public API.
         runner: What executes functions.
         detached: Whether it outlives this process.
+        settings: Environment variables of settings that functions are to have (`local.overrides`); they win
+            over those of this process.
     """
 
-    def __init__(self, data: DataPaths, cache: Path, port: int, runner: Runner, *, detached: bool) -> None:
+    def __init__(
+        self,
+        data: DataPaths,
+        cache: Path,
+        port: int,
+        runner: Runner,
+        *,
+        detached: bool,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = data.logs / "gateway.log"
         arguments: list[str | Path] = [
             "--data-dir",
@@ -60,7 +71,7 @@ class StackProcess:
             self._child = subprocess.Popen(
                 command,
                 cwd=REPOSITORY,
-                env=_environment(),
+                env=_environment() | dict(settings or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

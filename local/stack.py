@@ -29,7 +29,14 @@ GENERATION_SECRET = "footnote/generation"  # noqa: S105 - an id
 REDIS_SECRET = "footnote/redis"  # noqa: S105 - an id
 
 # Tuning that the operator may set for every function; what names a server or a secret is never passed on.
-_TUNING = ("APP_LOG_LEVEL", "APP_INGESTION__", "APP_RETRIEVAL__", "APP_CHAT__")
+_TUNING = (
+    "APP_LOG_LEVEL",
+    "APP_INGESTION__",
+    "APP_RETRIEVAL__",
+    "APP_CHAT__",
+    "APP_CACHES__",
+    "APP_EVALUATION__",
+)
 _GENERATION = "APP_GENERATION__"
 
 
@@ -103,6 +110,11 @@ class StackConfig:
     @property
     def models_url(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.models}"
+
+
+def is_tuning(variable: str) -> bool:
+    """Whether an environment variable is a setting that the operator may choose for the functions."""
+    return variable.startswith((*_TUNING, _GENERATION))
 
 
 def function_credentials(config: StackConfig, function: str) -> Credentials:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import psutil
@@ -13,7 +14,14 @@ import typer
 from local import account
 from local.cli.output import ProgressDisplay, console, errors
 from local.cli.samples import ask_first_question, load_samples
-from local.cli.session import DataDirectory, data_paths, said_plainly, stop_with
+from local.cli.session import (
+    DataDirectory,
+    SettingOptions,
+    chosen_settings,
+    data_paths,
+    said_plainly,
+    stop_with,
+)
 from local.client import ApiClient
 from local.control import StackState, read_state
 from local.engines import EngineError
@@ -41,6 +49,7 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Run in the background; `footnote down` ends it.")
     ] = False,
+    settings: SettingOptions = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="Load sample documents and ask one question.")
     ] = False,
@@ -51,13 +60,14 @@ def up(
     if running is not None:
         console.print(f"Footnote serves at {running.api_url} already.")
         return
+    chosen = chosen_settings(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     began = time.monotonic()
     stack: StackProcess | None = None
     try:
         with ProgressDisplay() as progress:
-            stack, url = _start(data, _choose_port(port), runner, progress, detached=detach)
+            stack, url = _start(data, _choose_port(port), runner, progress, detached=detach, settings=chosen)
             console.print(f"Ready in {time.monotonic() - began:.1f} s.")
             with ApiClient(url) as client, said_plainly():
                 _welcome(client, data, progress, sample=sample)
@@ -87,12 +97,18 @@ def down(data_dir: DataDirectory = None) -> None:
 
 
 def _start(
-    data: DataPaths, port: int, runner: Runner, report: Reporter, *, detached: bool
+    data: DataPaths,
+    port: int,
+    runner: Runner,
+    report: Reporter,
+    *,
+    detached: bool,
+    settings: Mapping[str, str],
 ) -> tuple[StackProcess, str]:
     try:
         cache = cache_directory()
         prepare(data, cache, report, runner)
-        stack = StackProcess(data, cache, port, runner, detached=detached)
+        stack = StackProcess(data, cache, port, runner, detached=detached, settings=settings)
         try:
             return stack, stack.follow(report)
         except KeyboardInterrupt:

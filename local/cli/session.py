@@ -13,11 +13,16 @@ from local import account
 from local.cli.output import fail
 from local.client import ApiClient, ApiError, ApiUnreachable
 from local.control import NotRunning, StackState, read_state
+from local.overrides import UnknownSetting, parse_assignments
 from local.paths import DataPaths, data_directory
 
 DataDirectory = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder of the stack's data (default: .footnote in the repository)."),
+]
+SettingOptions = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SETTING=VALUE", help="A setting, for instance retrieval.fusion=rrf."),
 ]
 
 
@@ -41,6 +46,14 @@ def running_stack(data: DataPaths) -> StackState:
     if state is None:
         stop_with(f"no stack runs on {data.root}", "Start it with `make run` or `footnote up`.")
     return state
+
+
+def chosen_settings(assignments: list[str] | None) -> dict[str, str]:
+    """Environment variables of the settings that are asked for; ends the command where one is wrong."""
+    try:
+        return parse_assignments(assignments or [])
+    except UnknownSetting as error:
+        stop_with(str(error))
 
 
 @contextmanager

@@ -15,6 +15,22 @@ from tests.support.organizations import new_organization, open_database
 SCHEMAS = ["core", "knowledge", "chat", "evaluation"]
 PROBE = "row_level_security_probe"
 NOBODY = "nobody"
+EVALUATION = """
+    INSERT INTO evaluation.sets (organization_id, set_id, name) VALUES (%(o)s, gen_random_uuid(), 'a set');
+    INSERT INTO evaluation.questions
+    SELECT organization_id, set_id, 1, gen_random_uuid(), NULL, '{}'
+      FROM evaluation.sets WHERE organization_id = %(o)s;
+    INSERT INTO evaluation.runs (organization_id, run_id, set_id, overrides, digest, set_revision, total)
+    SELECT organization_id, gen_random_uuid(), set_id, '{}', '', 1, 1
+      FROM evaluation.sets WHERE organization_id = %(o)s;
+    INSERT INTO evaluation.results
+    SELECT organization_id, run_id, 1, '{}' FROM evaluation.runs WHERE organization_id = %(o)s;
+    INSERT INTO evaluation.gates (organization_id, gate_id, set_id, name, conditions)
+    SELECT organization_id, gen_random_uuid(), set_id, 'a gate', '[]'
+      FROM evaluation.sets WHERE organization_id = %(o)s;
+    INSERT INTO evaluation.activations (organization_id, activation_id, overrides, digest, verdict)
+    VALUES (%(o)s, gen_random_uuid(), '{}', '', '{}')
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +74,7 @@ def add_sessions(superuser, ids):
 
 
 def add_evaluation(superuser, ids):
-    for statement in (
-        "INSERT INTO evaluation.sets (organization_id, set_id, name)"
-        " VALUES (%(o)s, gen_random_uuid(), 'a set')",
-        "INSERT INTO evaluation.questions SELECT organization_id, set_id, 1, gen_random_uuid(), NULL, '{}'"
-        " FROM evaluation.sets WHERE organization_id = %(o)s",
-        "INSERT INTO evaluation.runs (organization_id, run_id, set_id, overrides, digest, set_revision, total)"
-        " SELECT organization_id, gen_random_uuid(), set_id, '{}', '', 1, 1"
-        " FROM evaluation.sets WHERE organization_id = %(o)s",
-        "INSERT INTO evaluation.results SELECT organization_id, run_id, 1, '{}'"
-        " FROM evaluation.runs WHERE organization_id = %(o)s",
-        "INSERT INTO evaluation.gates (organization_id, gate_id, set_id, name, conditions)"
-        " SELECT organization_id, gen_random_uuid(), set_id, 'a gate', '[]'"
-        " FROM evaluation.sets WHERE organization_id = %(o)s",
-        "INSERT INTO evaluation.activations (organization_id, activation_id, overrides, digest, verdict)"
-        " VALUES (%(o)s, gen_random_uuid(), '{}', '', '{}')",
-    ):
+    for statement in EVALUATION.split(";"):
         superuser.execute(statement, ids)
 
 

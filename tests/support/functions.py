@@ -31,9 +31,16 @@ class FunctionClient:
         self._client = httpx.AsyncClient(transport=transport, base_url="http://api")
 
     async def call(
-        self, context: OrganizationContext | None, method: str, path: str, body: Any = None, **options: Any
+        self,
+        context: OrganizationContext | None,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        more_headers: dict[str, str] | None = None,
+        **options: Any,
     ) -> httpx.Response:
         """One request of `context`'s member, or without identity."""
         authorized = request_context(context) if context else {"requestId": str(new_id())}
-        headers = {"x-amzn-request-context": json.dumps(authorized)}
+        headers = {"x-amzn-request-context": json.dumps(authorized), **(more_headers or {})}
         return await self._client.request(method, path, json=body, headers=headers, **options)
