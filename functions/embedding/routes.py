@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from footnote.platform.serving.requests import (
+    Refused,
     answering,
     check_texts,
     json_response,
@@ -39,8 +40,16 @@ async def _embed(request: Request) -> EmbedResponse:
     settings: EmbeddingServerSettings = request.app.state.settings
     wanted = parse(EmbedRequest, await read_body(request, settings.max_body_bytes))
     check_texts("inputs", wanted.inputs, settings)
-    embedded = await while_connected(request, service.embed(wanted.inputs, wanted.kind))
-    return respond(service.description, embedded, wanted.encoding)
+    _check_spans(wanted, settings)
+    embedded = await while_connected(request, service.embed(wanted.items, wanted.kind))
+    return respond(service.description, embedded, wanted)
+
+
+def _check_spans(wanted: EmbedRequest, settings: EmbeddingServerSettings) -> None:
+    spans = sum(map(len, wanted.spans or ()))
+    if spans > settings.max_spans:
+        message = f"spans: {spans} in all texts; a request may have {settings.max_spans}"
+        raise Refused(400, "ValidationError", message)
 
 
 ROUTES = [Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])]

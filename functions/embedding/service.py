@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from footnote.platform.serving.lanes import Lane
-from functions.embedding.backends import Backend, Description, Embedded, Kind
+from functions.embedding.backends import Backend, Description, Embedded, Item, Kind
 from functions.embedding.settings import EmbeddingServerSettings
 
 
@@ -20,7 +20,7 @@ class EmbeddingService:
 
     def __init__(self, backend: Backend, settings: EmbeddingServerSettings) -> None:
         self._backend = backend
-        self._lanes: dict[Kind, Lane[str, Embedded]] = {
+        self._lanes: dict[Kind, Lane[Item, Embedded]] = {
             kind: Lane(
                 kind,
                 partial(backend.embed, kind=kind),
@@ -36,13 +36,13 @@ class EmbeddingService:
     def description(self) -> Description:
         return self._backend.description
 
-    async def embed(self, texts: Sequence[str], kind: Kind) -> list[Embedded]:
+    async def embed(self, items: Sequence[Item], kind: Kind) -> list[Embedded]:
         """One result a text, in order.
 
         Raises:
             LaneFull: Too many texts wait already.
         """
-        return await self._lanes[kind].map(texts)
+        return await self._lanes[kind].map(items)
 
     def close(self) -> None:
         """Stops the worker threads after their current runs."""

@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 import psutil
 
+from functions.embedding.backends import Item
 from functions.embedding.backends.onnx import OnnxBackend
 from functions.embedding.build import build
 from functions.embedding.model.graph import Precision
@@ -123,7 +124,7 @@ def _under_ingestion(container: RunningContainer, client: httpx.Client, texts: T
 def _passages_per_s(model: OnnxBackend, passages: Sequence[str], workers: int) -> float:
     started = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda text: model.embed([text], "passage"), passages))
+        list(pool.map(lambda text: model.embed([Item(text)], "passage"), passages))
     return rate(len(passages), time.perf_counter() - started)
 
 
@@ -155,7 +156,7 @@ def _percentiles(times: Sequence[float]) -> dict[str, float]:
 
 def _mean_tokens(model: OnnxBackend, passages: Sequence[str]) -> float:
     window = model.description.window
-    counts = [min(one.tokens, window) for text in passages for one in model.embed([text], "passage")]
+    counts = [min(one.tokens, window) for text in passages for one in model.embed([Item(text)], "passage")]
     return sum(counts) / len(counts)
 
 

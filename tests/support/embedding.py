@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 
-from footnote.models import EmbeddingModel
-from functions.embedding.backends import Kind
+from footnote.models import EmbeddingModel, PassageVectors
+from functions.embedding.backends import Item, Kind
 from functions.embedding.backends.onnx import OnnxBackend
 from functions.embedding.build import ensure
 from local.paths import cache_directory
@@ -37,6 +37,15 @@ class InProcessEmbedder:
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         return await self._embed(texts, "passage")
 
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
+        items = list(map(Item, texts, spans))
+        return [
+            PassageVectors(one.vector.tolist(), [] if one.spans is None else one.spans.tolist())
+            for one in await asyncio.to_thread(self._backend.embed, items, "passage")
+        ]
+
     async def _embed(self, texts: Sequence[str], kind: Kind) -> list[list[float]]:
-        embedded = await asyncio.to_thread(self._backend.embed, texts, kind)
+        embedded = await asyncio.to_thread(self._backend.embed, [Item(text) for text in texts], kind)
         return [one.vector.tolist() for one in embedded]

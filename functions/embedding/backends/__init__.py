@@ -12,6 +12,8 @@ import numpy.typing as npt
 from functions.embedding.settings import EmbeddingServerSettings
 
 Kind = Literal["query", "passage"]
+Span = tuple[int, int]
+"""A half-open range of characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,26 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One text to embed; `spans` of it get vectors of their own, from the same run of the model."""
+
+    text: str
+    spans: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """One text's result.
 
     Attributes:
         vector: float32 [dimension], unit length.
         tokens: Word pieces of the whole text, special ones included.
+        spans: float32 [spans, dimension], unit length; `None` without spans.
     """
 
     vector: npt.NDArray[np.float32]
     tokens: int
+    spans: npt.NDArray[np.float32] | None = None
 
 
 class Backend(Protocol):
@@ -47,7 +59,7 @@ class Backend(Protocol):
     concurrency: int
     """Calls that run at the same time without slowing each other down."""
 
-    def embed(self, texts: Sequence[str], kind: Kind) -> list[Embedded]:
+    def embed(self, items: Sequence[Item], kind: Kind) -> list[Embedded]:
         """The vectors of at most `batch_size` texts, in order."""
         ...
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from functions.embedding.backends import Description, Embedded, Kind
+from functions.embedding.backends import Description, Embedded, Item, Kind
 from functions.embedding.model.manifest import GRAPH, TOKENIZER, read_manifest
+from functions.embedding.pooling import pool_spans
 from functions.embedding.tokenizer import WordPieces
 
 WARM_UP = "A first run allocates what later runs use."
@@ -37,16 +38,23 @@ class OnnxBackend:
         self.concurrency = concurrency
         self._tokenizer = WordPieces(directory / TOKENIZER, manifest.window)
         self._session = open_session(directory / GRAPH)
-        self.embed([WARM_UP], "query")
+        self._embedding, self._states = (output.name for output in self._session.get_outputs())
+        self.embed([Item(WARM_UP)], "query")
 
-    def embed(self, texts: Sequence[str], kind: Kind) -> list[Embedded]:  # noqa: ARG002 - no prefixes
+    def embed(self, items: Sequence[Item], kind: Kind) -> list[Embedded]:  # noqa: ARG002 - no prefixes
         """The vectors; this model treats queries and passages alike."""
-        return [self._embed(text) for text in texts]
+        return [self._embed(item) for item in items]
 
-    def _embed(self, text: str) -> Embedded:
-        pieces = self._tokenizer.encode(text)
-        vector = self._session.run(None, {"input_ids": pieces.ids[np.newaxis]})[0][0]
-        return Embedded(vector, pieces.tokens)
+    def _embed(self, item: Item) -> Embedded:
+        """States leave the session only for texts with spans: nobody else pays for them."""
+        pieces = self._tokenizer.encode(item.text, with_offsets=bool(item.spans))
+        inputs = {"input_ids": pieces.ids[np.newaxis]}
+        if pieces.offsets is None:
+            (embedding,) = self._session.run([self._embedding], inputs)
+            return Embedded(embedding[0], pieces.tokens)
+        embedding, states = self._session.run([self._embedding, self._states], inputs)
+        spans = pool_spans(states[0], pieces.offsets, item.spans, embedding[0])
+        return Embedded(embedding[0], pieces.tokens, spans)
 
 
 def open_session(graph: Path) -> onnxruntime.InferenceSession:

@@ -90,7 +90,11 @@ class EncoderGraph:
         self._graph = _Builder()
 
     def build(self) -> ModelProto:
-        """The model: `input_ids` int64 [1, pieces] to `embedding` float32 [1, hidden] of unit length."""
+        """The model: `input_ids` int64 [1, pieces] to `embedding` float32 [1, hidden] of unit length.
+
+        The second output are the states that it is the mean of, float32 [1, pieces, hidden]. It has the name
+        that the last layer gives it: another one would be another revision of the very same vectors.
+        """
         state = self._embeddings()
         for layer in range(self._shape.layers):
             state = self._feed_forward(self._attention(state, layer), layer)
@@ -99,7 +103,10 @@ class EncoderGraph:
             self._graph.nodes,
             "sentence-encoder",
             [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "pieces"])],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, self._shape.hidden])],
+            [
+                helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, self._shape.hidden]),
+                helper.make_tensor_value_info(state, TensorProto.FLOAT, [1, "pieces", self._shape.hidden]),
+            ],
             list(self._graph.initializers.values()),
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, CONTRIB_OPSET)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from functions.embedding.backends import Item
 from functions.embedding.backends.onnx import OnnxBackend
 
 REFERENCES = Path(__file__).resolve().parent.parent / "data" / "reference.json"
@@ -35,7 +36,9 @@ def agreement(directory: Path, references: Path = REFERENCES) -> Agreement:
     cases = json.loads(references.read_text(encoding="utf-8"))["cases"]
     backend = OnnxBackend(directory, concurrency=1)
     expected = np.array([case["vector"] for case in cases], dtype=np.float32)
-    actual = np.stack([one.vector for case in cases for one in backend.embed([case["text"]], "passage")])
+    actual = np.stack(
+        [one.vector for case in cases for one in backend.embed([Item(case["text"])], "passage")]
+    )
     norms = np.linalg.norm(actual, axis=1) * np.linalg.norm(expected, axis=1)
     cosines = (actual * expected).sum(axis=1) / norms
     return Agreement(float(np.abs(actual - expected).max()), float(cosines.min()), float(cosines.mean()))

@@ -21,6 +21,6 @@ def container(model_directory, tmp_path_factory):
     log = tmp_path_factory.mktemp("container") / "log"
     with running_container(
         model_directory, log, EMBEDDING_MAX_TEXTS="16", EMBEDDING_MAX_CHARACTERS="5000",
-        EMBEDDING_MAX_BODY_BYTES="65536",
+        EMBEDDING_MAX_BODY_BYTES="65536", EMBEDDING_MAX_SPANS="64",
     ) as running:  # fmt: skip
         yield running

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from footnote.knowledge import sentence_spans
 from footnote.models.providers.http import HttpEmbedder
 from footnote.platform.settings import EmbeddingSettings
 from functions.embedding.model.manifest import read_manifest
@@ -75,6 +76,102 @@ async def test_json_and_base64_hold_the_same(client):
     packed = unpack(await embed(client, "one", "two"))
     plain = (await embed(client, "one", "two", encoding="json"))["vectors"]
     np.testing.assert_array_equal(np.array(plain, dtype=np.float32), packed)
+
+
+STORY = "Ada moved to Farol in 1998. She keeps the lighthouse. The harbour is free of ice."
+SENTENCES = sentence_spans(STORY)
+
+
+def unpack_spans(answer):
+    """The spans' vectors, one matrix a text."""
+    rows = np.frombuffer(base64.b64decode(answer["span_vectors"]), dtype="<f4").reshape(-1, 384)
+    return np.split(rows, np.cumsum(answer["span_counts"])[:-1])
+
+
+async def test_spans_get_vectors_of_their_own(client):
+    answer = await embed(client, STORY, "", "One.", spans=[SENTENCES, [], [(0, 4), (0, 3), (3, 4)]])
+    assert answer["span_counts"] == [3, 0, 3]
+    story, nothing, one = unpack_spans(answer)
+    assert (len(story), len(nothing), len(one)) == (3, 0, 3)
+    np.testing.assert_allclose(np.linalg.norm(np.vstack([story, one]), axis=1), 1.0, atol=1e-6)
+    asked = unpack(await embed(client, "Who keeps the lighthouse of Farol?", "Is there ice?"))
+    assert (story @ asked.T).argmax(axis=0).tolist() == [1, 2]
+    assert one[0].tobytes() != one[1].tobytes() != one[2].tobytes()
+
+
+async def test_a_span_has_read_what_stands_around_it(client):
+    texts = ["The lighthouse is old. Ada painted it.", "The bakery is old. Ada painted it."]
+    answer = await embed(client, *texts, spans=[sentence_spans(text)[1:] for text in texts])
+    (lighthouse,), (bakery,) = unpack_spans(answer)
+    towers, bread = unpack(await embed(client, "a lighthouse", "a bakery"))
+    assert lighthouse @ towers > bakery @ towers + 0.1
+    assert bakery @ bread > lighthouse @ bread + 0.1
+
+
+async def test_spans_change_no_vector_of_a_text(client):
+    plain = await embed(client, STORY, PASSAGE * 2)
+    with_spans = await embed(client, STORY, PASSAGE * 2, spans=[SENTENCES, [(0, 10)]])
+    assert {name: with_spans[name] for name in plain} == plain
+    assert set(with_spans) - set(plain) == {"span_vectors", "span_counts"}
+
+
+async def test_a_vector_of_a_span_never_depends_on_its_neighbours(client):
+    alone = await embed(client, STORY, spans=[SENTENCES])
+    among = await embed(client, PASSAGE, STORY, "x", spans=[[(0, 5)], SENTENCES, []])
+    assert unpack_spans(among)[1].tobytes() == base64.b64decode(alone["span_vectors"])
+    one = await embed(client, STORY, spans=[SENTENCES[1:2]])
+    assert unpack_spans(one)[0][0].tobytes() == unpack_spans(alone)[0][1].tobytes()
+
+
+async def test_a_span_that_the_model_does_not_see_has_the_vector_of_its_text(client):
+    long = "observatory " * 300
+    texts = [long, "a \u200b b"]
+    answer = await embed(client, *texts, spans=[[(0, 11), (12 * 290, 12 * 290 + 11)], [(2, 3)]])
+    seen, unseen = unpack_spans(answer)[0]
+    whole, other = unpack(answer)
+    np.testing.assert_array_equal(unseen, whole)
+    assert abs(seen - whole).max() > 1e-3
+    np.testing.assert_array_equal(unpack_spans(answer)[1][0], other)
+    assert answer["truncated"] == [0]
+
+
+async def test_spans_count_characters_and_not_bytes(client):
+    text = "🚀🚀 Ünïcödé før alle. The ferry leaves at nine."
+    at = text.index("The")
+    answer = await embed(client, text, spans=[[(0, at - 1), (at, len(text))]])
+    ferry = unpack(await embed(client, "When does the ferry leave?"))[0]
+    assert (unpack_spans(answer)[0] @ ferry).argmax() == 1
+
+
+async def test_json_and_base64_hold_the_same_of_spans(client):
+    packed = np.vstack(unpack_spans(await embed(client, STORY, "b", spans=[SENTENCES, [(0, 1)]])))
+    plain = await embed(client, STORY, "b", spans=[SENTENCES, [(0, 1)]], encoding="json")
+    np.testing.assert_array_equal(np.array(plain["span_vectors"], dtype=np.float32), packed)
+    none = await embed(client, "a", spans=[[]], encoding="json")
+    assert (none["span_vectors"], none["span_counts"]) == ([], [0])
+
+
+@pytest.mark.parametrize(
+    ("spans", "says"),
+    [
+        ([], "0 lists for 2 texts"),
+        ([[]], "1 lists for 2 texts"),
+        ([[], [], []], "3 lists for 2 texts"),
+        ([[(0, 6)], []], "spans.0.0: [0, 6] is no range of its text, which has 5 characters"),
+        ([[], [(0, 1), (1, 1)]], "spans.1.1"),
+        ([[], [(2, 1)]], "spans.1.0"),
+        ([[(-1, 2)], []], "spans.0.0"),
+        ([[(2, 3), (0, 1)], []], "spans.0.1"),
+        ([[(0, 1, 2)], []], "spans.0.0"),
+        ([["ab"], []], "spans.0.0"),
+        ([[(0, 1)] * 65, []], "65 in all texts; a request may have 64"),
+    ],
+)
+async def test_wrong_spans_are_told_what_is_wrong(client, spans, says):
+    body = {"inputs": ["first", "second"], "spans": spans}
+    response = await client.post("/invocations", json=body)
+    assert (response.status_code, response.json()["type"]) == (400, "ValidationError")
+    assert says in response.json()["message"]
 
 
 @pytest.mark.parametrize("kind", ["query", "passage"])
@@ -187,6 +284,19 @@ async def test_the_products_client_understands_the_container(container):
     assert await embedder.embed_passages(texts) == one_by_one
     model = await embedder.model()
     assert (model.name, model.dimension) == ("sentence-transformers/all-MiniLM-L6-v2", 384)
+    await embedder.close()
+
+
+async def test_the_products_client_gets_passages_with_their_sentences(container):
+    embedder = HttpEmbedder(container.url, EmbeddingSettings(batch_size=4))
+    texts = [f"Text number {number}. It is short." for number in range(10)]
+    spans = [[(0, 14), (15, 27)] if number % 3 else [] for number in range(10)]
+    found = await embedder.embed_passages_with_sentences(texts, spans)
+    assert [one.vector for one in found] == await embedder.embed_passages(texts)
+    assert [len(one.sentences) for one in found] == [len(of_text) for of_text in spans]
+    (alone,) = await embedder.embed_passages_with_sentences(texts[4:5], spans[4:5])
+    assert found[4] == alone
+    assert await embedder.embed_passages_with_sentences([], []) == []
     await embedder.close()
 
 

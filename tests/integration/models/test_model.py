@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+from functions.embedding.backends import Item
 from functions.embedding.backends.onnx import OnnxBackend
-from functions.embedding.build import build, main
+from functions.embedding.build import build, main, revision
 from functions.embedding.model import verify
 from functions.embedding.model.graph import quantise
 from functions.embedding.model.manifest import GRAPH, MANIFEST, TOKENIZER, read_manifest
 from functions.embedding.model.source import ModelSource, installed_source
+from functions.embedding.pooling import pool_spans
 from functions.embedding.tokenizer import WordPieces
 
 REFERENCE = Path(__file__).resolve().parents[2] / "fixtures" / "embedding" / "reference.json"
@@ -37,7 +40,7 @@ def models(tmp_path_factory):
 
 
 def cosines(backend, cases):
-    actual = np.stack([backend.embed([case["text"]], "passage")[0].vector for case in cases])
+    actual = np.stack([backend.embed([Item(case["text"])], "passage")[0].vector for case in cases])
     expected = np.array([case["vector"] for case in cases], dtype=np.float32)
     return (actual * expected).sum(axis=1), np.abs(actual - expected).max()
 
@@ -61,7 +64,7 @@ def test_int8_is_near_the_reference(models, cases):
 def test_int8_keeps_the_order_of_neighbours(models, cases):
     """What search needs of a vector: the nearest text stays the nearest."""
     backend = OnnxBackend(models / "int8", 1)
-    mine = np.stack([backend.embed([case["text"]], "passage")[0].vector for case in cases])
+    mine = np.stack([backend.embed([Item(case["text"])], "passage")[0].vector for case in cases])
     reference = np.array([case["vector"] for case in cases], dtype=np.float32)
     for vectors in (mine, reference):
         np.fill_diagonal(similarity := vectors @ vectors.T, -1)
@@ -74,15 +77,54 @@ def test_int8_keeps_the_order_of_neighbours(models, cases):
 def test_equal_texts_have_equal_bytes(models):
     backend = OnnxBackend(models / "int8", 1)
     text = "The observatory was built in 1887."
-    alone = backend.embed([text], "query")[0].vector.tobytes()
-    assert backend.embed(["x " * 400, text, "a"], "passage")[1].vector.tobytes() == alone
-    assert OnnxBackend(models / "int8", 2).embed([text], "query")[0].vector.tobytes() == alone
+    alone = backend.embed([Item(text)], "query")[0].vector.tobytes()
+    assert backend.embed([Item("x " * 400), Item(text), Item("a")], "passage")[1].vector.tobytes() == alone
+    assert OnnxBackend(models / "int8", 2).embed([Item(text)], "query")[0].vector.tobytes() == alone
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_a_vector_is_the_mean_of_the_states_that_its_spans_are_pooled_from(models, precision):
+    """Of all states, the special pieces' as well: what a vector has been, to the last bit, without them."""
+    backend = OnnxBackend(models / precision, 1)
+    text = "The observatory was built in 1887. It was renovated twice."
+    pieces = backend._tokenizer.encode(text, with_offsets=True)
+    states = backend._session.run([backend._states], {"input_ids": pieces.ids[np.newaxis]})[0]
+    assert states.shape == (1, len(pieces.ids), 384)
+    mean = states[0].mean(axis=0)
+    (plain,), (spanned,) = (
+        backend.embed([Item(text, spans)], "passage") for spans in ((), [(0, 34), (35, len(text))])
+    )
+    np.testing.assert_allclose(mean / np.linalg.norm(mean), plain.vector, atol=1e-6)
+    assert plain.vector.tobytes() == spanned.vector.tobytes()
+    assert plain.spans is None
+    inside = (pieces.offsets[:, 1] > 0) & (pieces.offsets[:, 0] < 34)
+    first = states[0][inside].mean(axis=0)
+    np.testing.assert_allclose(spanned.spans[0], first / np.linalg.norm(first), atol=1e-6)
+
+
+def test_pieces_on_a_border_belong_to_both_spans_and_special_ones_to_none():
+    states = np.array([[9, 9], [1, 0], [0, 1], [0, 3], [9, 9]], dtype=np.float32)
+    offsets = np.array([[0, 0], [0, 2], [2, 6], [7, 9], [0, 0]])
+    whole = np.array([0.6, 0.8], dtype=np.float32)
+    pooled = pool_spans(states, offsets, [(0, 2), (0, 4), (3, 9), (6, 7), (20, 30)], whole)
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(pooled, [[1, 0], [half, half], [0, 1], whole, whole], atol=1e-6)
+
+
+def test_states_as_an_output_make_no_other_model(models):
+    """Vectors that are stored stay comparable: the revision is that of the graph without the output."""
+    model = onnx.load(str(models / "int8" / GRAPH))
+    assert (model.graph.output[0].name, len(model.graph.output)) == ("embedding", 2)
+    del model.graph.output[1]
+    assert revision(model, installed_source(), "int8") == read_manifest(models / "int8").revision
 
 
 def test_long_texts_are_cut_at_the_window_and_say_so(models):
     backend = OnnxBackend(models / "int8", 1)
     window = "observatory " * 254
-    exact, longer, other = backend.embed([window, window + "built in 1887", window + "and closed"], "passage")
+    exact, longer, other = backend.embed(
+        [Item(window), Item(window + "built in 1887"), Item(window + "and closed")], "passage"
+    )
     assert (exact.tokens, longer.tokens) == (256, 256 + 3)
     assert exact.vector.tobytes() == longer.vector.tobytes() == other.vector.tobytes()
 
@@ -96,6 +138,9 @@ def test_word_pieces_are_those_of_the_tokenizer_with_truncation():
     reference.enable_truncation(16)
     for text in ("", "a", "Unbelievably long supercalifragilistic words " * 9, "x " * 14, "x " * 15):
         assert ours.encode(text).ids.tolist() == reference.encode(text).ids
+        placed = ours.encode(text, with_offsets=True)
+        assert placed.ids.tolist() == reference.encode(text).ids
+        assert [tuple(pair) for pair in placed.offsets.tolist()] == reference.encode(text).offsets
 
 
 def test_both_precisions_have_their_own_revision_and_builds_repeat(models, tmp_path):
@@ -174,7 +219,7 @@ def test_a_build_that_is_killed_leaves_the_former_model(tmp_path):
             break
     assert main(["--output", str(directory)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    assert len(OnnxBackend(directory, 1).embed(["a"], "query")[0].vector) == 384
+    assert len(OnnxBackend(directory, 1).embed([Item("a")], "query")[0].vector) == 384
 
 
 def test_several_processes_build_once(tmp_path):

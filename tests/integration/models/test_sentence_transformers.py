@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from functions.embedding.backends import load_backend
+from functions.embedding.backends import Item, load_backend
 from functions.embedding.model.source import installed_source
 from functions.embedding.settings import EmbeddingServerSettings
 
@@ -28,7 +28,7 @@ def test_it_agrees_with_the_reference():
         one
         for start in range(0, len(cases), backend.batch_size)
         for one in backend.embed(
-            [case["text"] for case in cases[start : start + backend.batch_size]], "passage"
+            [Item(case["text"]) for case in cases[start : start + backend.batch_size]], "passage"
         )
     ]
     expected = np.array([case["vector"] for case in cases], dtype=np.float32)
