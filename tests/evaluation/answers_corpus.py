@@ -12,9 +12,9 @@ from pathlib import Path
 from uuid import UUID
 
 from footnote.evaluation import CorpusRow
-from footnote.knowledge import Block, ParsedDocument, RetrievedPassage, Retriever
+from footnote.knowledge import Block, FeatureRanker, ParsedDocument, RetrievedPassage, Retriever, load_ensemble
 from footnote.knowledge.chunking import chunk
-from footnote.models import EmbeddingModel
+from footnote.models import EmbeddingModel, PassageVectors
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.settings import ChatSettings, IngestionSettings, RetrievalSettings
@@ -33,6 +33,7 @@ class RememberingEmbedder:
     def __init__(self) -> None:
         self._model = InProcessEmbedder()
         self._known: dict[str, list[float]] = {}
+        self._passages: dict[tuple[str, tuple[tuple[int, int], ...]], PassageVectors] = {}
 
     async def model(self) -> EmbeddingModel:
         return await self._model.model()
@@ -45,6 +46,18 @@ class RememberingEmbedder:
         return [self._known[text] for text in texts]
 
     embed_passages = embed_queries
+
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
+        keys = [(text, tuple(of_text)) for text, of_text in zip(texts, spans, strict=True)]
+        unknown = list(dict.fromkeys(key for key in keys if key not in self._passages))
+        if unknown:
+            found = await self._model.embed_passages_with_sentences(
+                [text for text, _ in unknown], [of_text for _, of_text in unknown]
+            )
+            self._passages |= dict(zip(unknown, found, strict=True))
+        return [self._passages[key] for key in keys]
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,14 @@ class Bench:
     def __init__(self, test_database: TestDatabase, database: Database) -> None:
         self.embedder = RememberingEmbedder()
         self.search = PostgresSearchStore(database, RetrievalSettings())
-        self.retriever = Retriever(self.search, self.embedder, RetrievalSettings(), SystemClock())
+        self.retriever = self.retriever_with(RetrievalSettings(), FeatureRanker(load_ensemble()))
         self.settings = ChatSettings()
         self._test_database = test_database
         self._ingestion = PostgresIngestionStore(database, IngestionSettings(), RetrievalSettings())
+
+    def retriever_with(self, settings: RetrievalSettings, ranker: FeatureRanker | None) -> Retriever:
+        """The product's search with other settings or another ranker."""
+        return Retriever(self.search, self.embedder, settings, SystemClock(), ranker=ranker)
 
     async def index(self, rows: Iterable[CorpusRow]) -> Corpus:
         """A new organization with these documents."""
@@ -74,7 +91,9 @@ class Bench:
             document = _parsed(row)
             drafts = chunk(document, IngestionSettings())
             if drafts:
-                vectors = await self.embedder.embed_passages([draft.embedding_text for draft in drafts])
+                vectors = await self.embedder.embed_passages_with_sentences(
+                    [draft.embedding_text for draft in drafts], [draft.embedded_sentences for draft in drafts]
+                )
                 indexed = Indexed(document.title, document.text, document.language, drafts, vectors)
                 found[await activate(self._ingestion, await self.embedder.model(), context, indexed)] = row.id
         return Corpus(context, found)
@@ -82,7 +101,7 @@ class Bench:
     async def passages(self, corpus: Corpus, question: str) -> tuple[RetrievedPassage, ...]:
         """What a question finds, as the orchestrator asks for it."""
         found = await self.retriever.retrieve(
-            corpus.context, question, limit=self.settings.passages, strategy="hybrid"
+            corpus.context, question, limit=self.settings.passages
         )
         return found.passages
 

@@ -81,6 +81,7 @@ def test_keys_begin_with_the_organization(rows):
         "memberships_user_id_fkey",
         "document_versions_embedding_model_id_fkey",
         "chunk_vectors_embedding_model_id_fkey",
+        "chunk_sentences_embedding_model_id_fkey",
     }
 
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import AsyncGenerator, Sequence
 
-from footnote.models import EmbeddingModel, GenerationDelta, GenerationRequest
+from footnote.models import EmbeddingModel, GenerationDelta, GenerationRequest, PassageVectors
 from footnote.platform.errors import ModelUnavailable
 
 DIMENSION = 64
@@ -31,6 +31,15 @@ class WordEmbedder:
 
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         return await self.embed_queries(texts)
+
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
+        vectors = await self.embed_queries(texts)
+        return [
+            PassageVectors(vector, [_vector(text[start:end]) for start, end in of_text])
+            for text, of_text, vector in zip(texts, spans, vectors, strict=True)
+        ]
 
 
 class NoEmbedder(WordEmbedder):

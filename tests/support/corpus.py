@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from footnote.knowledge import ChunkDraft, ObjectEvent, StagedVersion
-from footnote.models import Embedder, EmbeddingModel
+from footnote.knowledge import ChunkDraft, ObjectEvent, StagedVersion, sentence_spans
+from footnote.models import Embedder, EmbeddingModel, PassageVectors
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
 from footnote.platform.settings import IngestionSettings, RetrievalSettings
@@ -57,7 +57,7 @@ class Indexed:
     text: str
     language: str
     drafts: Sequence[ChunkDraft]
-    vectors: Sequence[Sequence[float]]
+    vectors: Sequence[PassageVectors]
     unit_kind: str | None = None
 
 
@@ -93,7 +93,9 @@ async def _index_one(
     store: PostgresIngestionStore, embedder: Embedder, context: OrganizationContext, document: Text
 ) -> UUID:
     drafts = _drafts(document)
-    vectors = await embedder.embed_passages([draft.embedding_text for draft in drafts])
+    vectors = await embedder.embed_passages_with_sentences(
+        [draft.embedding_text for draft in drafts], [draft.embedded_sentences for draft in drafts]
+    )
     text = "\n".join(document.chunks)
     indexed = Indexed(document.title, text, document.language, drafts, vectors, document.unit_kind)
     return await activate(store, await embedder.model(), context, indexed)
@@ -112,6 +114,7 @@ def _drafts(document: Text) -> list[ChunkDraft]:
                 text=chunk,
                 embedding_text=f"{document.title}. {chunk}",
                 token_count=max(1, len(chunk.split())),
+                sentences=tuple(sentence_spans(chunk)),
                 unit_from=unit,
                 unit_to=unit,
             )

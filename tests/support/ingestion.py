@@ -20,7 +20,7 @@ from footnote.knowledge.models import ParsedDocument
 from footnote.knowledge.parsing import parse
 from footnote.knowledge.ports import ObjectEvent, ObjectGone, ObjectTooLarge, StoredObject, UploadTicket
 from footnote.knowledge.retrieval import Retriever
-from footnote.models import EmbeddingModel
+from footnote.models import EmbeddingModel, PassageVectors
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
@@ -63,6 +63,15 @@ class HashingEmbedder:
         vectors = await self.embed_queries(texts)
         self.embedded += texts
         return vectors
+
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
+        vectors = await self.embed_passages(texts)
+        return [
+            PassageVectors(vector, [word_vector(text[start:end]) for start, end in of_text])
+            for text, of_text, vector in zip(texts, spans, vectors, strict=True)
+        ]
 
 
 @dataclass

@@ -9,12 +9,14 @@ import pytest
 from footnote.knowledge import ChunkDraft, Stage, StagedVersion
 from footnote.knowledge.models import DocumentStatus
 from footnote.knowledge.ports import Failure, Progress, Superseded
+from footnote.models import PassageVectors
 from footnote.platform.errors import Conflict
 from tests.support.ingestion import MODEL, word_vector
 from tests.support.recount import assert_statistics_are_exact
 
 TEXT = "The ferry leaves at nine."
-CHUNK = ChunkDraft(0, 0, len(TEXT), TEXT, TEXT, 6)
+CHUNK = ChunkDraft(0, 0, len(TEXT), TEXT, TEXT, 6, sentences=((0, len(TEXT)),))
+VECTORS = PassageVectors(word_vector(TEXT), [word_vector(TEXT)])
 VERSION = StagedVersion("Ferry", "en", "0" * 64, "txt", len(TEXT), None, 0, 0, len(TEXT), 1, (), MODEL)
 FAILURE = Failure(DocumentStatus.FAILED, "broken", "It is broken.")
 
@@ -39,7 +41,7 @@ def end_leases(module_database):
 
 
 def activate(world, organization, job):
-    return world.store.activate(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+    return world.store.activate(organization, job, VERSION, [CHUNK], [VECTORS])
 
 
 async def test_a_key_belongs_to_whoever_registered_its_prefix(world, organization, prefix):
@@ -86,7 +88,7 @@ async def test_a_lost_fence_stops_every_write(
     job = await world.store.claim(organization, event, prefix)
     writes = {
         "progress": world.store.progress(organization, lost, Progress(Stage.EMBEDDED, 1, 1, 1)),
-        "stage": world.store.stage(organization, lost, VERSION, [CHUNK], [word_vector(TEXT)]),
+        "stage": world.store.stage(organization, lost, VERSION, [CHUNK], [VECTORS]),
         "activate": activate(world, organization, lost),
         "activate what is staged": world.store.activate(
             organization, lost, replace(VERSION, chunk_count=0), [], []
@@ -110,7 +112,7 @@ async def test_a_lost_fence_stops_every_write(
 async def test_staging_twice_stores_once(world, organization, prefix, event):
     job = await world.store.claim(organization, event, prefix)
     for _ in range(2):
-        await world.store.stage(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+        await world.store.stage(organization, job, VERSION, [CHUNK], [VECTORS])
     assert await world.found(organization, "ferry") == []
     await world.store.activate(organization, job, VERSION, [], [])
     assert await world.found(organization, "ferry") == [TEXT]
@@ -118,18 +120,18 @@ async def test_staging_twice_stores_once(world, organization, prefix, event):
 
 async def test_what_differs_from_an_earlier_attempt_is_staged_anew(world, organization, prefix, event):
     job = await world.store.claim(organization, event, prefix)
-    await world.store.stage(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+    await world.store.stage(organization, job, VERSION, [CHUNK], [VECTORS])
     assert await world.store.stored_ordinals(organization, job, [CHUNK], MODEL) == {0}
     recut = replace(CHUNK, embedding_text="Ferry. " + TEXT)
     assert await world.store.stored_ordinals(organization, job, [recut], MODEL) == set()
-    await world.store.stage(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+    await world.store.stage(organization, job, VERSION, [CHUNK], [VECTORS])
     other = replace(MODEL, revision="2")
     assert await world.store.stored_ordinals(organization, job, [CHUNK], other) == set()
 
 
 async def test_nothing_is_activated_before_all_of_it_is_there(world, organization, prefix, event):
     job = await world.store.claim(organization, event, prefix)
-    await world.store.stage(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+    await world.store.stage(organization, job, VERSION, [CHUNK], [VECTORS])
     with pytest.raises(RuntimeError, match="before all of its chunks"):
         await world.store.activate(organization, job, replace(VERSION, chunk_count=2), [], [])
     other = replace(VERSION, model=replace(MODEL, revision="2"))
@@ -140,7 +142,7 @@ async def test_nothing_is_activated_before_all_of_it_is_there(world, organizatio
 
 async def test_what_failed_for_good_is_not_claimed_again(world, organization, prefix, event):
     job = await world.store.claim(organization, event, prefix)
-    await world.store.stage(organization, job, VERSION, [CHUNK], [word_vector(TEXT)])
+    await world.store.stage(organization, job, VERSION, [CHUNK], [VECTORS])
     await world.store.fail(organization, job, FAILURE)
     assert await world.store.claim(organization, event, prefix) is None
     document = (await world.listed(organization))["ferry.txt"]

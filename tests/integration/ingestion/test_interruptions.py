@@ -98,12 +98,12 @@ async def test_what_was_stored_is_not_embedded_again(world, organization, module
         async def model(self):
             return await world.embedder.model()
 
-        async def embed_passages(self, texts):
+        async def embed_passages_with_sentences(self, texts, spans):
             nonlocal embedded
             embedded += 1
             if embedded == 3:
                 raise Killed
-            return await world.embedder.embed_passages(texts)
+            return await world.embedder.embed_passages_with_sentences(texts, spans)
 
     with pytest.raises(Killed):
         await world.make_ingestion(embedder=DiesInTheThirdBatch()).ingest(event)
@@ -123,10 +123,10 @@ async def test_progress_of_a_long_document_is_visible(world, organization):
         async def model(self):
             return await world.embedder.model()
 
-        async def embed_passages(self, texts):
+        async def embed_passages_with_sentences(self, texts, spans):
             document = (await world.listed(organization))["watched.txt"]
             seen.append((document.status, document.stage.value, document.chunk_count))
-            return await world.embedder.embed_passages(texts)
+            return await world.embedder.embed_passages_with_sentences(texts, spans)
 
     event = world.bucket.put(world.key(organization, "watched.txt"), LONG.encode())
     await world.make_ingestion(embedder=Watching()).ingest(event)

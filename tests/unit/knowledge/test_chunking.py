@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from footnote.knowledge.chunking import chunk
 from footnote.knowledge.models import Block, ParsedDocument
+from footnote.knowledge.sentences import sentence_spans
 from footnote.knowledge.tokens import count_tokens
 from footnote.platform.settings import IngestionSettings
 
@@ -42,6 +43,10 @@ def check(parsed, chunks):
         assert draft.text == parsed.text[draft.start : draft.end]
         assert draft.text == draft.text.strip()
         assert draft.embedding_text.endswith(draft.text)
+        assert list(draft.sentences) == sentence_spans(draft.text)
+        assert [draft.embedding_text[start:end] for start, end in draft.embedded_sentences] == [
+            draft.text[start:end] for start, end in draft.sentences
+        ]
         assert draft.token_count == count_tokens(draft.embedding_text) <= SETTINGS.chunk_max_tokens
         covered[draft.start : draft.end] = b"\1" * (draft.end - draft.start)
     for block in parsed.blocks:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from footnote.knowledge.joining import JoiningEmbedder
+from footnote.models import PassageVectors
 from footnote.platform.errors import ModelUnavailable
 
 
@@ -14,14 +15,17 @@ class Endpoint:
     def __init__(self):
         self.requests = []
 
-    async def embed_passages(self, texts):
+    async def embed_passages_with_sentences(self, texts, spans):
         self.requests.append(list(texts))
         await asyncio.sleep(0.01)
         if "bad" in texts:
             raise ModelUnavailable("spoiled")
         if "defect" in texts:
             raise ZeroDivisionError
-        return [[float(text)] for text in texts]
+        return [
+            PassageVectors([float(text)], [[float(end - start)] for start, end in of_text])
+            for text, of_text in zip(texts, spans, strict=True)
+        ]
 
 
 @pytest.fixture
@@ -43,6 +47,19 @@ async def test_what_arrives_meanwhile_is_joined_and_each_gets_its_own(endpoint, 
     calls = [embedder.embed_passages([str(number)]) for number in range(6)]
     assert await asyncio.gather(*calls) == [[[float(number)]] for number in range(6)]
     assert [len(request) for request in endpoint.requests] == [4, 2]
+
+
+async def test_sentences_come_back_to_their_own_passage(endpoint, embedder):
+    calls = [
+        embedder.embed_passages_with_sentences(["10", "11"], [[(0, 1), (0, 2)], []]),
+        embedder.embed_passages_with_sentences(["12"], [[(1, 2)]]),
+        embedder.embed_passages(["13"]),
+    ]
+    both, one, plain = await asyncio.gather(*calls)
+    assert both == [PassageVectors([10.0], [[1.0], [2.0]]), PassageVectors([11.0], [])]
+    assert one == [PassageVectors([12.0], [[1.0]])]
+    assert plain == [[13.0]]
+    assert endpoint.requests == [["10", "11", "12", "13"]]
 
 
 async def test_a_long_list_goes_alone_and_at_once(endpoint, embedder):

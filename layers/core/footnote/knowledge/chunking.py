@@ -15,6 +15,7 @@ from itertools import pairwise
 from footnote.knowledge.chunk_atoms import Atom, Atoms
 from footnote.knowledge.chunk_prefix import Prefix
 from footnote.knowledge.models import Block, ChunkDraft, ParsedDocument
+from footnote.knowledge.sentences import sentence_spans
 from footnote.platform.settings import IngestionSettings
 
 _MAX_CHARACTERS = 2_000  # of one chunk: bounds texts of which the tokenizer makes almost nothing
@@ -151,4 +152,5 @@ def _draft(
         unit_from=min(units, default=None),
         unit_to=max(units, default=None),
         unit_label=blocks[0].unit_label,
+        sentences=tuple(sentence_spans(text)),
     )

@@ -241,7 +241,9 @@ class Ingestion:
         version: StagedVersion | None = None
         for number, batch in enumerate(batches, start=1):
             vectors = await work.keep(
-                self._embedder.embed_passages([chunk.embedding_text for chunk in batch])
+                self._embedder.embed_passages_with_sentences(
+                    [chunk.embedding_text for chunk in batch], [chunk.embedded_sentences for chunk in batch]
+                )
             )
             model = await self._embedder.model()
             if version is not None and version.model != model:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footnote.models import Embedder, EmbeddingModel
+from footnote.models import Embedder, EmbeddingModel, PassageVectors
 from footnote.platform.errors import ModelUnavailable
 
 
@@ -15,7 +15,8 @@ class _Waiting:
     """The passages of one caller and where their vectors go."""
 
     texts: Sequence[str]
-    vectors: asyncio.Future[list[list[float]]]
+    spans: Sequence[Sequence[tuple[int, int]]]
+    vectors: asyncio.Future[list[PassageVectors]]
 
 
 class JoiningEmbedder:
@@ -42,9 +43,15 @@ class JoiningEmbedder:
         return await self._embedder.embed_queries(texts)
 
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        found = await self.embed_passages_with_sentences(texts, [()] * len(texts))
+        return [one.vector for one in found]
+
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
         if len(texts) >= self._most:
-            return await self._embedder.embed_passages(texts)
-        waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
+            return await self._embedder.embed_passages_with_sentences(texts, spans)
+        waiting = _Waiting(texts, spans, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
@@ -54,13 +61,18 @@ class JoiningEmbedder:
         while self._waiting:
             joined = self._take()
             try:
-                vectors = await self._embedder.embed_passages([text for one in joined for text in one.texts])
+                vectors = await self._ask(joined)
             except ModelUnavailable as error:
                 await self._send_apart(joined, error)
             except Exception as error:  # noqa: BLE001 - handed to everybody who waits for it
                 _fail(joined, error)
             else:
                 _hand_out(joined, vectors)
+
+    async def _ask(self, joined: list[_Waiting]) -> list[PassageVectors]:
+        texts = [text for one in joined for text in one.texts]
+        spans = [of_text for one in joined for of_text in one.spans]
+        return await self._embedder.embed_passages_with_sentences(texts, spans)
 
     def _take(self) -> list[_Waiting]:
         """The first in line, and those behind it that fit into the same request. Who gave up is left out."""
@@ -79,12 +91,12 @@ class JoiningEmbedder:
             return
         for one in joined:
             try:
-                _hand_out([one], await self._embedder.embed_passages(one.texts))
+                _hand_out([one], await self._ask([one]))
             except ModelUnavailable as own:
                 _fail([one], own)
 
 
-def _hand_out(joined: list[_Waiting], vectors: list[list[float]]) -> None:
+def _hand_out(joined: list[_Waiting], vectors: list[PassageVectors]) -> None:
     start = 0
     for one in joined:
         end = start + len(one.texts)

@@ -1,5 +1,6 @@
 """What reads and writes: embedding, reranking, generation, prompts."""
 
+from footnote.models.caching import EmbeddingCache
 from footnote.models.fallback import FallbackGenerator
 from footnote.models.ports import (
     Embedder,
@@ -8,24 +9,34 @@ from footnote.models.ports import (
     GenerationDelta,
     GenerationRequest,
     Generator,
+    PassagePart,
+    PassageVectors,
     PromptPassage,
+    Reranker,
+    SentenceScore,
     Turn,
     Usage,
 )
-from footnote.models.prompts import NO_ANSWER, PROMPT_VERSION, build_messages
+from footnote.models.prompts import NO_ANSWER, PROMPT_VERSION, build_messages, passage_frame
 
 __all__ = [
     "NO_ANSWER",
     "PROMPT_VERSION",
     "Embedder",
+    "EmbeddingCache",
     "EmbeddingModel",
     "EvidenceSpan",
     "FallbackGenerator",
     "GenerationDelta",
     "GenerationRequest",
     "Generator",
+    "PassagePart",
+    "PassageVectors",
     "PromptPassage",
+    "Reranker",
+    "SentenceScore",
     "Turn",
     "Usage",
     "build_messages",
+    "passage_frame",
 ]

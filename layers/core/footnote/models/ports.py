@@ -24,6 +24,19 @@ class EmbeddingModel:
     dimension: int
 
 
+@dataclass(frozen=True, slots=True)
+class PassageVectors:
+    """A passage's vector and those of its sentences, of one run of the model: a sentence's knows its context.
+
+    Attributes:
+        vector: The vector that `embed_passages` gives.
+        sentences: One for each span that was asked for, in order.
+    """
+
+    vector: list[float]
+    sentences: list[list[float]]
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors; some models treat queries and passages differently."""
 
@@ -43,10 +56,72 @@ class Embedder(Protocol):
         """Vectors of document chunks; same errors as `embed_queries`."""
         ...
 
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[PassageVectors]:
+        """Vectors of document chunks and of their sentences; same errors as `embed_queries`.
+
+        Args:
+            texts: The chunks.
+            spans: For each of them the sentences, as half-open ranges of its characters, in order. One that
+                the model does not see, because it lies behind its window, gets the vector of the whole text.
+        """
+        ...
+
+
+class Reranker(Protocol):
+    """A cross-encoder: reads a query and a passage together and judges how well the one answers the other.
+
+    Section 5.2 of the system design document calls it `ranker`, and its method `score_pairs`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name, as an explanation of a ranking shows it."""
+        ...
+
+    async def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        """One score a passage, 0..1, in order: the sigmoid of the model's logit.
+
+        Raises:
+            ModelUnavailable: There was no whole answer in time; the ranking goes on without it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceScore:
+    """How near a sentence is to what was asked, by the vector it has within its passage.
+
+    Attributes:
+        start, end: Span in the passage's text.
+        cosines: With the question as it was put; for one that leans on its conversation, with the mixture of
+            both as well, in this order.
+    """
+
+    start: int
+    end: int
+    cosines: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassagePart:
+    """A chunk within a passage that was joined from several: a span of its text, and the chunk's own score."""
+
+    start: int
+    end: int
+    score: float
+
 
 @dataclass(frozen=True, slots=True)
 class PromptPassage:
-    """A passage as it is offered to a generator: `number` is what a citation `[n]` refers to."""
+    """A passage as it is offered to a generator: `number` is what a citation `[n]` refers to.
+
+    Attributes:
+        score: Of its best chunk.
+        sentences: Those whose cosines are known, in order of their places.
+        parts: The chunks it was joined from, in reading order; empty for one that is a single chunk.
+    """
 
     number: int
     title: str
@@ -54,6 +129,8 @@ class PromptPassage:
     score: float
     location: str = ""
     language: str = "und"
+    sentences: tuple[SentenceScore, ...] = ()
+    parts: tuple[PassagePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +148,7 @@ class GenerationRequest:
     Attributes:
         context: Whose question it is; a generator that reads corpus statistics is confined to it.
         question: The member's message.
-        passages: Numbered from 1, best first; empty without retrieval.
+        passages: Numbered from 1 by rank, in the order of the prompt; empty without retrieval.
         history: Earlier turns, oldest first.
         max_tokens: Upper bound of the answer.
         temperature: 0..1.

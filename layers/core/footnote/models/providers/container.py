@@ -1,41 +1,36 @@
 """The embedding container's contract, whatever carries it: SageMaker or a plain URL.
 
 Request: `{"inputs": [texts], "kind": "query"|"passage"}`. Answer: model, revision, dimension and the vectors
-as base64 of little-endian float32, rows one after the other (functions/embedding/contract.py).
+as base64 of little-endian float32, rows one after the other (functions/embedding/contract.py). With `spans`,
+for each text a list of ranges, the answer holds `span_vectors` as well, all in one row after the other.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
-import random
 import sys
 from array import array
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import Any, Literal
 
-import httpx
-
-from footnote.models.ports import EmbeddingModel
-from footnote.platform.errors import ModelUnavailable
-from footnote.platform.logging import get_logger
+from footnote.models.ports import EmbeddingModel, PassageVectors
+from footnote.models.providers.endpoint import Exchange, ModelEndpoint, unavailable
 from footnote.platform.settings import EmbeddingSettings
 
 Kind = Literal["query", "passage"]
+Spans = Sequence[tuple[int, int]]
+Vectors = list[list[float]]
 
-RETRIED_STATUSES = frozenset({429, 502, 503, 504})
-PAUSE_S = (0.05, 0.15)
 PROBE = "footnote"
+# What one request may ask for: some 4 MB of the 6 that SageMaker lets through.
+MAX_SPANS = 2_000
 
-logger = get_logger("embedding")
-
-
-class Exchange(Protocol):
-    """Sends one request body to the endpoint; raises `httpx.HTTPError` where the transport fails."""
-
-    async def __call__(self, body: bytes) -> httpx.Response: ...
+_unavailable = partial(unavailable, "embedding")
 
 
 class ContainerEmbedder:
@@ -49,8 +44,12 @@ class ContainerEmbedder:
 
     def __init__(self, settings: EmbeddingSettings, exchange: Exchange) -> None:
         self._settings = settings
-        self._exchange = exchange
+        self._endpoint = ModelEndpoint("embedding", exchange)
         self._model: EmbeddingModel | None = None
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._endpoint.close()
 
     async def model(self) -> EmbeddingModel:
         """The model of the latest answer; asks once when there was none yet."""
@@ -65,49 +64,45 @@ class ContainerEmbedder:
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         return await self._embed(texts, "passage", self._settings.ingestion_timeout_s)
 
-    async def _embed(self, texts: Sequence[str], kind: Kind, timeout_s: float) -> list[list[float]]:
-        vectors: list[list[float]] = []
+    async def embed_passages_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Spans]
+    ) -> list[PassageVectors]:
+        found: list[PassageVectors] = []
+        seen: EmbeddingModel | None = None
+        for start, end in _batches(spans, self._settings.batch_size):
+            body = {"inputs": texts[start:end], "kind": "passage", "spans": spans[start:end]}
+            counts = [len(of_text) for of_text in spans[start:end]]
+            content = await self._request(body, self._settings.ingestion_timeout_s)
+            model, vectors, sentences = decode_with_spans(content, counts, self._settings.dimension)
+            seen = _same(model, seen)
+            found += map(PassageVectors, vectors, sentences)
+        self._model = seen or self._model
+        return found
+
+    async def _embed(self, texts: Sequence[str], kind: Kind, timeout_s: float) -> Vectors:
+        vectors: Vectors = []
         seen: EmbeddingModel | None = None
         for start in range(0, len(texts), self._settings.batch_size):
-            batch = texts[start : start + self._settings.batch_size]
-            model, part = await self._batch(batch, kind, timeout_s)
-            if seen is not None and model != seen:
-                raise _unavailable("the endpoint changed its model between two batches")
-            seen = model
+            batch = list(texts[start : start + self._settings.batch_size])
+            content = await self._request({"inputs": batch, "kind": kind}, timeout_s)
+            model, part = decode(content, len(batch), self._settings.dimension)
+            seen = _same(model, seen)
             vectors += part
-        if seen is not None:
-            self._model = seen
+        self._model = seen or self._model
         return vectors
 
-    async def _batch(
-        self, texts: Sequence[str], kind: Kind, timeout_s: float
-    ) -> tuple[EmbeddingModel, list[list[float]]]:
-        body = json.dumps({"inputs": list(texts), "kind": kind}).encode()
-        try:
-            async with asyncio.timeout(timeout_s):
-                response = await self._send(body)
-        except TimeoutError:
-            raise _unavailable(f"no answer within {timeout_s:g} s") from None
-        except httpx.HTTPError as error:
-            raise _unavailable(f"no connection: {type(error).__name__}") from error
-        if response.status_code != httpx.codes.OK:
-            raise _unavailable(f"status {_status(response)}")
-        return decode(response.content, len(texts), self._settings.dimension)
+    async def _request(self, wanted: dict[str, Any], timeout_s: float) -> bytes:
+        """The body of a successful answer.
 
-    async def _send(self, body: bytes) -> httpx.Response:
-        """One request, and one more where the first failed: embedding changes nothing and may be repeated."""
-        try:
-            response = await self._exchange(body)
-        except httpx.TransportError:
-            pass
-        else:
-            if _status(response) not in RETRIED_STATUSES:
-                return response
-        await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter, not a secret
-        return await self._exchange(body)
+        Raises:
+            ModelUnavailable: There is none.
+        """
+        body = json.dumps(wanted).encode()
+        async with self._endpoint.within(timeout_s):
+            return await self._endpoint.post(body)
 
 
-def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, list[list[float]]]:
+def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, Vectors]:
     """Model and vectors of an answer.
 
     Args:
@@ -118,35 +113,71 @@ def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, 
     Raises:
         ModelUnavailable: The answer is not what the contract says.
     """
-    try:
+    with _reading():
         answer = json.loads(content)
-        model = EmbeddingModel(str(answer["model"]), str(answer["revision"]), int(answer["dimension"]))
-        values = array("f", base64.b64decode(answer["vectors"], validate=True))
+        return _model(answer), _rows(answer, "vectors", count, dimension)
+
+
+def decode_with_spans(
+    content: bytes, counts: Sequence[int], dimension: int
+) -> tuple[EmbeddingModel, Vectors, list[Vectors]]:
+    """Model, vectors of the texts and, for each text, vectors of its spans.
+
+    Args:
+        content: The answer's body.
+        counts: How many spans of each text were sent.
+        dimension: Length a vector must have.
+
+    Raises:
+        ModelUnavailable: The answer is not what the contract says.
+    """
+    with _reading():
+        answer = json.loads(content)
+        vectors = _rows(answer, "vectors", len(counts), dimension)
+        of_spans = iter(_rows(answer, "span_vectors", sum(counts), dimension))
+        return _model(answer), vectors, [list(islice(of_spans, count)) for count in counts]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise _unavailable(f"an unreadable answer: {type(error).__name__}") from error
+
+
+def _model(answer: dict[str, Any]) -> EmbeddingModel:
+    return EmbeddingModel(str(answer["model"]), str(answer["revision"]), int(answer["dimension"]))
+
+
+def _rows(answer: dict[str, Any], name: str, count: int, dimension: int) -> Vectors:
+    """The vectors under `name`, of which there must be `count`."""
+    values = array("f", base64.b64decode(answer[name], validate=True))
     if sys.byteorder == "big":
         values.byteswap()
-    if model.dimension != dimension or len(values) != count * dimension:
+    if answer["dimension"] != dimension or len(values) != count * dimension:
         raise _unavailable(
-            f"{len(values)} numbers of dimension {model.dimension} for {count} texts of dimension {dimension}"
+            f"{name}: {len(values)} numbers of dimension {answer['dimension']} instead of {count} vectors of "
+            f"dimension {dimension}"
         )
     numbers = values.tolist()
-    return model, [numbers[start : start + dimension] for start in range(0, len(numbers), dimension)]
+    return [numbers[start : start + dimension] for start in range(0, len(numbers), dimension)]
 
 
-def _status(response: httpx.Response) -> int:
-    """The container's own status: SageMaker reports any error of a container as 424 and names it inside."""
-    if response.status_code != httpx.codes.FAILED_DEPENDENCY:
-        return response.status_code
-    try:
-        return int(response.json()["OriginalStatusCode"])
-    except (ValueError, KeyError, TypeError):
-        return response.status_code
+def _batches(spans: Sequence[Spans], most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of texts for one request each: at most `most` of them, with at most `MAX_SPANS` spans."""
+    start, held = 0, 0
+    for index, of_text in enumerate(spans):
+        if index > start and (index - start == most or held + len(of_text) > MAX_SPANS):
+            yield start, index
+            start, held = index, 0
+        held += len(of_text)
+    if spans:
+        yield start, len(spans)
 
 
-def _unavailable(reason: str) -> ModelUnavailable:
-    """The reason is for the log; the client learns only that the model is away."""
-    logger.warning("embedding endpoint failed", extra={"reason": reason})
-    return ModelUnavailable(
-        "The embedding model is not available at the moment.", details={"model": "embedding"}
-    )
+def _same(model: EmbeddingModel, seen: EmbeddingModel | None) -> EmbeddingModel:
+    """The model of the batches before, which must be that of the next."""
+    if seen is not None and model != seen:
+        raise _unavailable("the endpoint changed its model between two batches")
+    return model

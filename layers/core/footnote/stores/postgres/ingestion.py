@@ -22,7 +22,7 @@ from footnote.knowledge.ports import (
     StagedVersion,
     Superseded,
 )
-from footnote.models.ports import EmbeddingModel
+from footnote.models.ports import EmbeddingModel, PassageVectors
 from footnote.platform.context import OrganizationContext
 from footnote.platform.settings import IngestionSettings, RetrievalSettings
 from footnote.stores.postgres import lexical_index
@@ -189,7 +189,7 @@ class PostgresIngestionStore:
         job: IngestionJob,
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
-        vectors: Sequence[Sequence[float]],
+        vectors: Sequence[PassageVectors],
     ) -> None:
         """See `IngestionStore.stage`."""
         names = await self._names_with_model(context, job, version.model)
@@ -205,7 +205,7 @@ class PostgresIngestionStore:
         job: IngestionJob,
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
-        vectors: Sequence[Sequence[float]],
+        vectors: Sequence[PassageVectors],
     ) -> None:
         """See `IngestionStore.activate`."""
         names = await self._names_with_model(context, job, version.model)

@@ -1,4 +1,4 @@
-"""Chunks and vectors of a version that is not searched yet."""
+"""Chunks and vectors of a version that is not searched yet, and vectors of the chunks' sentences."""
 
 # ruff: noqa: S608 - statements are put together from constants
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 from footnote.knowledge.models import ChunkDraft
 from footnote.knowledge.ports import StagedVersion, Superseded
+from footnote.models.ports import PassageVectors
 from footnote.stores.postgres.claims import OPEN_STAGES
 from footnote.stores.postgres.database import Cursor
 from footnote.stores.postgres.lexical_index import LEXEMES, analysis
-from footnote.stores.postgres.vectors import vector_literal
+from footnote.stores.postgres.vectors import vector_literal, vectors_literal
 
 JOB = "organization_id = %(organization_id)s AND document_id = %(document_id)s AND version = %(version)s"
 MINE = f"{JOB} AND fence = %(fence)s AND stage IN {OPEN_STAGES}"
@@ -31,7 +32,7 @@ _STAGE = f"""
           FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
               ordinal int, text text, char_start int, char_end int, heading_path text[],
               unit_from int, unit_to int, unit_label text, token_count int, sha256 text,
-              common text, native text, configuration text)
+              common text, native text, configuration text, starts int[], ends int[])
     ), mine AS (
         SELECT organization_id, document_id, version FROM knowledge.document_versions WHERE {MINE}
     ), stored AS (
@@ -51,6 +52,13 @@ _STAGE = f"""
         SELECT s.organization_id, s.chunk_id, s.document_id, s.version, %(model_id)s, e.vector::halfvec
           FROM stored s
           JOIN unnest(%(ordinals)s::int[], %(vectors)s::text[]) AS e (ordinal, vector) USING (ordinal)
+    ), read AS (
+        INSERT INTO knowledge.chunk_sentences (
+            organization_id, chunk_id, embedding_model_id, starts, ends, vectors)
+        SELECT s.organization_id, s.chunk_id, %(model_id)s, d.starts, d.ends, e.vectors::halfvec[]
+          FROM stored s JOIN draft d USING (ordinal)
+          JOIN unnest(%(ordinals)s::int[], %(sentences)s::text[]) AS e (ordinal, vectors) USING (ordinal)
+         WHERE cardinality(d.starts) > 0
     )
     SELECT (SELECT count(*) FROM stored) AS stored FROM mine
 """
@@ -80,7 +88,7 @@ async def stage_chunks(
     names: dict[str, Any],
     version: StagedVersion,
     chunks: Sequence[ChunkDraft],
-    vectors: Sequence[Sequence[float]],
+    vectors: Sequence[PassageVectors],
 ) -> int:
     """Stores chunks with their vectors; how many were not there before.
 
@@ -95,7 +103,8 @@ async def stage_chunks(
         "language": version.language,
         "rows": json.dumps([_row(chunk, version.language) for chunk in chunks], ensure_ascii=False),
         "ordinals": [chunk.ordinal for chunk in chunks],
-        "vectors": [vector_literal(vector) for vector in vectors],
+        "vectors": [vector_literal(one.vector) for one in vectors],
+        "sentences": [vectors_literal(one.sentences) for one in vectors],
     }
     await cursor.execute(_STAGE, values)
     row = await cursor.fetchone()
@@ -116,6 +125,8 @@ def _row(chunk: ChunkDraft, language: str) -> dict[str, Any]:
         "unit_label": chunk.unit_label,
         "token_count": chunk.token_count,
         "sha256": _digest(chunk).hexdigest(),
+        "starts": [start for start, _ in chunk.sentences],
+        "ends": [end for _, end in chunk.sentences],
         **analysis(chunk.embedding_text, language),
     }
 
