@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from pydantic import ValidationError
 
 from footnote.platform.errors import InvalidRequest
-from footnote.platform.settings import Settings
+from footnote.platform.settings import Section, Settings
 
 Value = str | int | float | bool | None
 Overrides = Mapping[str, Value]
@@ -48,50 +47,46 @@ The ranges bound what one query may cost the others.
 """
 
 
-def check_overrides(overrides: Overrides) -> None:
-    """Checks names and ranges; `merged` checks types.
-
-    Raises:
-        InvalidRequest: A setting is not open to organizations, or its value is out of range.
-    """
-    for name, value in overrides.items():
-        if name not in TUNABLE:
-            raise InvalidRequest(
-                f"The setting '{name}' cannot be tried. Choose from {', '.join(sorted(TUNABLE))}.",
-                details={"setting": name},
-            )
-        limits = TUNABLE[name]
-        if limits is None or isinstance(value, bool | str) or value is None:
-            continue
-        if not limits.low <= value <= limits.high:
-            raise InvalidRequest(
-                f"'{name}' must be between {limits.low:g} and {limits.high:g}.", details={"setting": name}
-            )
-
-
 def merged(settings: Settings, overrides: Overrides) -> Settings:
     """The settings with the overrides in place.
 
     Raises:
-        InvalidRequest: A setting cannot be tried, or its value has the wrong type.
+        InvalidRequest: A setting is not open to organizations, or its value has the wrong type or is out of
+            range; the message names it.
     """
-    check_overrides(overrides)
     sections: dict[str, dict[str, Value]] = {}
     for name, value in overrides.items():
+        if name not in TUNABLE:
+            raise _wrong(name, f"The setting '{name}' cannot be tried. Choose from {', '.join(TUNABLE)}.")
         section, _, key = name.partition(".")
         sections.setdefault(section, {})[key] = value
     changed = {section: _section(settings, section, values) for section, values in sections.items()}
+    for name in overrides:
+        section, _, key = name.partition(".")
+        _check_range(name, getattr(changed[section], key))
     return settings.model_copy(update=changed)
 
 
-def _section(settings: Settings, name: str, values: Mapping[str, Value]) -> Any:
-    section = getattr(settings, name)
+def _section(settings: Settings, name: str, values: Mapping[str, Value]) -> Section:
+    section: Section = getattr(settings, name)
     try:
         return type(section).model_validate({**section.model_dump(), **values})
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join([name, *map(str, problem["loc"][:1])])
-        raise InvalidRequest(f"'{key}': {problem['msg']}.", details={"setting": key}) from error
+        setting = ".".join([name, *map(str, problem["loc"][:1])])
+        raise _wrong(setting, f"'{setting}': {problem['msg']}.") from error
+
+
+def _check_range(name: str, value: object) -> None:
+    limits = TUNABLE[name]
+    if limits is None or not isinstance(value, int | float):
+        return
+    if not limits.low <= value <= limits.high:
+        raise _wrong(name, f"'{name}' must be between {limits.low:g} and {limits.high:g}.")
+
+
+def _wrong(name: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, details={"setting": name})
 
 
 def digest(settings: Settings) -> str:

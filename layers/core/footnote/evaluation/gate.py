@@ -18,6 +18,9 @@ ANSWER_LATENCY = "answer_p95_ms"
 GATED = frozenset({*METRICS, OVERALL, SEARCH_LATENCY, ANSWER_LATENCY})
 """What a condition may be about; paired comparison with a baseline is possible for `METRICS` only."""
 
+MINIMUM_PAIRS = 20
+"""Fewer questions cannot show that nothing was lost: an interval from so few says too little."""
+
 _BOUNDS = ("minimum", "maximum", "maximum_drop")
 
 
@@ -159,6 +162,9 @@ def _check_drop(
     difference = paired_difference(baseline, candidate, metric)
     if difference is None:
         return Finding(metric, False, f"{metric}: candidate and baseline share no question that tells it.")
+    if difference.n < MINIMUM_PAIRS:
+        reason = f"{metric}: {difference.n} questions in common; at least {MINIMUM_PAIRS} are needed."
+        return Finding(metric, False, reason)
     worst = -difference.high if metric in LOWER_IS_BETTER else difference.low
     reason = (
         f"{metric} changed by {difference.difference:+.4f} over {difference.n} questions "

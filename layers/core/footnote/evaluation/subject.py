@@ -60,11 +60,10 @@ class ProductSubject:
         )
         return await self._retriever.retrieve(
             context,
-            asked.text,
+            asked,
             filters=SearchFilters(),
             limit=self._search_limit,
             strategy="auto",
-            vector=asked.vector,
         )
 
     async def answer(self, context: OrganizationContext, question: ChatQuestion) -> Answer:
