@@ -31,6 +31,7 @@ class ChatRequest(RequestModel):
     filters: FilterRequest = FilterRequest()
     max_tokens: int = Field(default=512, ge=50, le=2000)
     temperature: float = Field(default=0.7, ge=0.0, le=1.0)
+    cache: bool = Field(default=True, description="Whether a cached answer will do.")
 
     def to_question(self) -> ChatQuestion:
         return ChatQuestion(
@@ -41,6 +42,7 @@ class ChatRequest(RequestModel):
             filters=self.filters.to_filters(),
             max_tokens=self.max_tokens,
             temperature=self.temperature,
+            use_cache=self.cache,
         )
 
 
@@ -85,6 +87,15 @@ class ChatSource(BaseModel):
     relevance_score: float
 
 
+class ChatCachePath(BaseModel):
+    """How a cached answer was found: `exact`, or `semantic` by a question that asks the same in other words."""
+
+    way: Literal["exact", "semantic"]
+    tier: Literal["memory", "redis", "store"]
+    similarity: float
+    age_s: float
+
+
 class ChatMetadata(BaseModel):
     """How the answer came to be."""
 
@@ -101,6 +112,7 @@ class ChatMetadata(BaseModel):
     citations_removed: int
     finish_reason: str
     interrupted: bool
+    cache: ChatCachePath | None
 
 
 class ChatResponse(BaseModel):

@@ -24,6 +24,7 @@ class SearchRequest(RequestModel):
     limit: int = Field(default=10, ge=1, le=50)
     strategy: Strategy = Field(default="auto", description="`auto` lets Footnote choose.")
     filters: FilterRequest = FilterRequest()
+    cache: bool = Field(default=True, description="Whether cached results will do.")
     history: list[TurnRequest] = Field(
         default=[], max_length=50, description="Earlier turns, oldest first, if the query follows up on them."
     )
@@ -111,6 +112,7 @@ class SearchResponse(BaseModel):
     strategy: Literal["hybrid", "lexical", "vector"]
     degraded: str | None
     took_ms: float
+    cached: bool = Field(description="Whether these results were found before, over the same documents.")
     corpus_version: int = Field(description="Changes whenever the organization's documents change.")
 
     @classmethod
@@ -121,6 +123,7 @@ class SearchResponse(BaseModel):
                 "strategy": retrieval.strategy,
                 "degraded": retrieval.degraded,
                 "took_ms": round(took_ms, 2),
+                "cached": retrieval.cache is not None,
                 "corpus_version": retrieval.corpus_version,
             }
         )

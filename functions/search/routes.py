@@ -19,16 +19,14 @@ async def search(body: SearchRequest, context: Identity) -> SearchResponse:
     require(context, "search:query")
     services = container()
     started = services.clock.monotonic()
-    query, vector = body.query, None
-    if body.history:
-        turns = [turn.to_turn() for turn in body.history]
-        query, vector = await contextual_query(body.query, turns, services.embedder)
-    found = await services.retriever.retrieve(
+    turns = [turn.to_turn() for turn in body.history]
+    query = await contextual_query(body.query, turns, services.embedder)
+    retriever = services.retriever if body.cache else services.uncached_retriever
+    found = await retriever.retrieve(
         context,
         query,
         filters=body.filters.to_filters(),
         limit=body.limit,
         strategy=body.strategy,
-        vector=vector,
     )
-    return SearchResponse.of(found, query, (services.clock.monotonic() - started) * 1000)
+    return SearchResponse.of(found, query.text, (services.clock.monotonic() - started) * 1000)

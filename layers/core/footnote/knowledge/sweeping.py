@@ -10,6 +10,7 @@ from footnote.platform.settings import IngestionSettings
 logger = get_logger("sweeper")
 
 _LIMIT = 200
+_CACHE_LIMIT = 5_000
 
 
 class Sweeper:
@@ -39,6 +40,7 @@ class Sweeper:
             "versions_purged": await keeping.purge_versions(settings.purge_after_s, _LIMIT),
             "documents_purged": await keeping.purge_documents(settings.purge_after_s, _LIMIT),
             "objects_removed": await self._remove_objects(),
+            "cache_entries_expired": await keeping.expire_caches(_CACHE_LIMIT),
         }
 
     async def _remove_objects(self) -> int:

@@ -34,6 +34,10 @@ class PostgresHousekeeping:
         statement = "SELECT ingestion.expire_uploads(%s, %s, %s) AS done"
         return await self._count(statement, older_than_s, limit, _NEVER_UPLOADED)
 
+    async def expire_caches(self, limit: int) -> int:
+        """See `Housekeeping.expire_caches`."""
+        return await self._count("SELECT ingestion.expire_caches(%s) AS done", limit)
+
     async def end_stuck(self, older_than_s: int, max_attempts: int, limit: int) -> int:
         """See `Housekeeping.end_stuck`."""
         statement = "SELECT ingestion.end_stuck(%s, %s, %s, %s, %s) AS done"

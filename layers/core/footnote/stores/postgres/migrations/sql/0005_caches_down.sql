@@ -1,1 +1,3 @@
-SELECT 1;
+DROP FUNCTION ingestion.expire_caches(int);
+DROP TABLE knowledge.cache_entries, knowledge.cache_generations, chat.cached_questions;
+REVOKE USAGE ON SCHEMA chat FROM footnote_definer;
