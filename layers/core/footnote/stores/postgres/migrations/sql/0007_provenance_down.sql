@@ -1,1 +1,2 @@
-SELECT 1;
+DROP TABLE chat.provenance;
+DROP FUNCTION chat.refuse_change;
