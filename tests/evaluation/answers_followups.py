@@ -4,9 +4,10 @@
 
 It prints nDCG@10 and failures in the top 5 (no relevant document among the first five) of the last message
 alone and of the message within its conversation: for all, for first messages, for later ones that were taken
-as they are, and for those that were taken to depend on the conversation, by the kind of reason; for later ones
-that a person found to stand on their own (whose rewrite in the set has no word that is new), and for those a
-person found to depend; and how many questions are answered of those the corpus answers and of the others.
+as they are, and for those that were taken to depend on the conversation, by the kind of reason; for later
+ones that a person found to stand on their own (whose rewrite in the set brings no word of the conversation),
+and for those a person found to depend; with `--answers` also how many questions are answered of those the
+corpus answers and of the others.
 """
 
 from __future__ import annotations
@@ -132,11 +133,7 @@ async def _found(
 ) -> tuple[RetrievedPassage, ...]:
     asked = await contextual_query(query.text, history, stage.embedder)
     found = await stage.retriever.retrieve(
-        corpus.context,
-        asked,
-        filters=SearchFilters(),
-        limit=limit,
-        strategy="auto",
+        corpus.context, asked, filters=SearchFilters(), limit=limit, strategy="auto"
     )
     return found.passages
 

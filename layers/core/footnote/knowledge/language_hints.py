@@ -92,6 +92,10 @@ _WORDS = {
 }
 # Endings and letters of single words. Lines are joined.
 _SHAPES = {
+    "en": r"""
+        \w{3,}(?:tion|tions|sion|ing|ings|ness|ment|ments|ly|ed|ship|able|ible|ity|ies|ous|ful|less|sh|ck
+        |th|nce|nces|ers)|th\w+|wh\w+|\w*(?:ght|ough|ea|oo|ck|ee|ay|ow|ew)\w*
+        """,
     "de": r"""
         \w{3,}(?:ung|ungen|keit|heit|schaft|lich\w{0,2}|ieren|frist|zeit|zeiten|isch\w{0,2}|ß\w*)
         |sch\w{3,}
@@ -108,7 +112,7 @@ _SHAPES = {
     "pt": r"\w{2,}(?:ção|ções|dade|dades|são|ões|ável|inho|ência)|\w*(?:ã|õ|lh|nh)\w+",
     "nl": r"\w{3,}(?:heid|ijk\w{0,2}|ingen|tijd\w{0,2}|tje|tjes)|\w*(?:ij|uu|aa|oo)\w{2,}",
     "sv": r"\w{3,}(?:ning|ningen|ningar|het|ande|dagar|tid|arna|erna)|\w*[äö]\w*|\w*å\w*ä\w*",
-    "da": r"\w{3,}(?:hed|heden|tion|tionen|dage|tider|ning)|\w*(?:øj|æ)\w*",
+    "da": r"\w{3,}(?:hed|heden|dage|tider|ning)|\w*(?:øj|æ)\w*",
     "no": r"\w{3,}(?:het|heten|sjon|sjonen|dager|tider|ning)|\w*(?:øy|kk|pp)\w*ø?\w*",
     "fi": r"""
         \w{2,}(?:ssa|ssä|lla|llä|sta|stä|lle|nen|ista|iden|ani|äni|jat|jät|tä|itä|ää)|\w*(?:ää|yy|öö

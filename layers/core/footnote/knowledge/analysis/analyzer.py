@@ -39,10 +39,11 @@ def analyze_query(query: str, *, routing: Routing = "measured") -> QueryAnalysis
         routing: `measured` searches both ways unless only exact words can be meant; `by_type` follows the
             table of section 3.2.
     """
-    operators = read_operators(query[:MAX_CHARACTERS])
-    text = operators.text + query[MAX_CHARACTERS:]
+    head, rest = query[:MAX_CHARACTERS], query[MAX_CHARACTERS:]
+    operators = read_operators(head)
+    text = f"{operators.text}{head[len(head.rstrip()) :]}{rest}" if rest else operators.text
     language = detect_language(operators.text[:_LANGUAGE_CHARACTERS])
-    named = entities(query[:MAX_CHARACTERS], language)
+    named = entities(head, language)
     found = tuple(one for one in named if not operators.covers(one.start))
     kind = classify(operators.text, language, found)
     expansions, why_expanded = expand(operators.text, language, found, operators.constraints.excluded)

@@ -28,11 +28,33 @@ _PATTERNS: tuple[tuple[EntityKind, re.Pattern[str]], ...] = (
     (
         "code",
         re.compile(
+            r"""
+              `[^`\n]{1,200}`
+            | \bhttps?://[^\s<>"”]{1,500} | \bwww\.[^\s<>"”]{1,500}
+            | (?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}
+            """,
+            re.VERBOSE | re.ASCII,
+        ),
+    ),
+    (
+        "date",
+        re.compile(
+            r"""
+              \b\d{4}-\d{2}-\d{2}\b
+            | (?<![\w./])\d{1,2}(?:\.\d{1,2}\.|/\d{1,2}/(?=\d{4}|\d\d\b))(?:\d{4}|(?<=/)\d{2})(?![\w/]|\.\d)
+            | (?<!\d)\d{4}[年년](?:\ ?\d{1,2}[月월](?:\ ?\d{1,2}[日일])?)?
+            | \bQ[1-4]\ \d{4}\b
+            | (?<![\w.:])\d{1,2}:\d{2}(?::\d{2})?(?:\ ?[ap]\.?m\b\.?)?(?![\w:])
+            | (?<![\w.,$€£-])(?:1[5-9]|20)\d{2}s?\b(?![.,]\d)
+            """,
+            re.VERBOSE | re.IGNORECASE,
+        ),
+    ),
+    (
+        "code",
+        re.compile(
             rf"""
-              `[^`\n]{{1,200}}`
-            | \bhttps?://[^\s<>"”]{{1,500}} | \bwww\.[^\s<>"”]{{1,500}}
-            | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,5}}
-            | (?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\w.])
+              (?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\w.])
             | \b[A-Za-z_][\w.]{{0,60}}(?:::[A-Za-z_]\w{{0,60}}){{1,6}} (?:\(\))?
             | \b[A-Za-z_][\w.]{{0,60}}\(\)
             | \b[A-Za-z0-9]{{1,40}}(?:_[A-Za-z0-9]{{1,40}}){{1,8}}\b
@@ -45,20 +67,6 @@ _PATTERNS: tuple[tuple[EntityKind, re.Pattern[str]], ...] = (
             | \b0x[0-9a-fA-F]{{1,16}}\b
             """,
             re.VERBOSE | re.ASCII,
-        ),
-    ),
-    (
-        "date",
-        re.compile(
-            r"""
-              \b\d{4}-\d{2}-\d{2}\b
-            | \b\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2})\b
-            | (?<!\d)\d{4}[年년](?:\ ?\d{1,2}[月월](?:\ ?\d{1,2}[日일])?)?
-            | \bQ[1-4]\ \d{4}\b
-            | (?<![\w.:])\d{1,2}:\d{2}(?::\d{2})?(?:\ ?[ap]\.?m\b\.?)?(?![\w:])
-            | (?<![\w.,$€£-])(?:1[5-9]|20)\d{2}s?\b(?![.,]\d)
-            """,
-            re.VERBOSE | re.IGNORECASE,
         ),
     ),
     (
@@ -88,6 +96,7 @@ _SENTENCE_END = re.compile(r"[.!?:;…\n][\s\"“”„«»'‘’()\[\]*-]*$")
 _TITLE_CASE = 0.7
 _TITLE_WORDS = 5
 _MAX_NAME_WORDS = 6
+_ABBREVIATED = 2  # letters: "J. K. Rowling", "Dr. No"
 _NAMED_CHARACTERS = 1_000  # looked through for names
 # Every noun has a capital there, so that one capital says nothing.
 _CAPITAL_NOUNS = frozenset({"de"})
@@ -159,7 +168,8 @@ def _run(query: str, words: list[re.Match[str]], capitals: list[bool], at: int) 
 
 def _adjacent(query: str, words: list[re.Match[str]]) -> bool:
     return all(
-        query[before.end() : after.start()] in {" ", "-", "'", "’", ". "} and after.start() > before.end()
+        (between := query[before.end() : after.start()]) in {" ", "-", "'", "’"}
+        or (between == ". " and len(before[0]) <= _ABBREVIATED)
         for before, after in pairwise(words)
     )
 
