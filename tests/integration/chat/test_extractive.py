@@ -1,11 +1,13 @@
 """Answers quoted from small passages, in several languages and shapes, and honest refusals."""
 
+from dataclasses import replace
+
 import pytest
 
 from footnote.chat.extractive import ExtractiveAnswerer
 from footnote.knowledge import sentence_spans
-from footnote.models import GenerationRequest, PromptPassage, Turn
-from tests.support.chat import NoEmbedder
+from footnote.models import GenerationRequest, PromptPassage, SentenceScore, Turn
+from tests.support.chat import NoEmbedder, WordEmbedder
 
 GUIDE = PromptPassage(
     1,
@@ -167,6 +169,43 @@ async def test_a_follow_up_is_read_with_the_question_before_it(ask):
     text, deltas = await ask("Who is its keeper?", GUIDE, history=history, max_sentences=1)
     assert "Its keeper is Ines Duarte" in text
     assert not deltas[-1].abstained
+
+
+def with_cosines(passage, *cosines):
+    """The passage with cosines of its first sentences."""
+    spans = sentence_spans(passage.text)[: len(cosines)]
+    return replace(passage, sentences=tuple(map(SentenceScore, *zip(*spans, strict=True), cosines)))
+
+
+async def test_cosines_that_come_with_the_passages_are_not_computed_again(ask):
+    words = WordEmbedder()
+    known = with_cosines(GUIDE, (0.1,), (0.1,), (0.1,), (0.9,), (0.1,))
+    _, deltas = await ask("What about Farol?", known, embedder=words, max_sentences=1)
+    assert words.calls == 0
+    assert "The island has two harbours." in quotations(deltas, GUIDE)
+    assert not deltas[-1].abstained
+
+
+async def test_only_sentences_without_a_cosine_are_embedded(ask):
+    class Noting(WordEmbedder):
+        async def embed_queries(self, texts):
+            self.texts = list(texts)
+            return await super().embed_queries(texts)
+
+    noting = Noting()
+    known = with_cosines(GUIDE, (0.1,), (0.1,), (0.1,))
+    await ask("What about Farol?", known, embedder=noting)
+    assert noting.texts[0] == "What about Farol?"
+    assert sorted(noting.texts[1:]) == ["Ships land at the northern one.", "The island has two harbours."]
+
+
+async def test_a_follow_up_needs_the_cosine_within_its_conversation(ask):
+    history = (Turn("user", "When was the lighthouse of Farol built?"), Turn("assistant", "In 1912."))
+    for cosines, calls in ([(0.5,)] * 5, 1), ([(0.5, 0.6)] * 5, 0):
+        words = WordEmbedder()
+        known = with_cosines(GUIDE, *cosines)
+        await ask("Who is its keeper?", known, history=history, embedder=words)
+        assert words.calls == calls
 
 
 async def test_without_the_embedding_model_words_decide_alone(ask):

@@ -11,13 +11,15 @@ sentence rarely repeats what it is about. `tests/evaluation/answers_calibration.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 
 from footnote.chat.definitions import definition_of
 from footnote.chat.reading import Sentence
 from footnote.knowledge import TermAnalysis
-from footnote.models import PromptPassage
+from footnote.models import PromptPassage, SentenceScore
 
 COSINE_WEIGHT = 0.5
 COVERAGE_WEIGHT = 0.5
@@ -33,7 +35,7 @@ class Scored:
     """A candidate with its scores.
 
     Attributes:
-        cosine: Of the question and the sentence; `None` where nothing was embedded.
+        cosine: Of the question and the sentence; `None` where it is not known.
         topic_cosine: The better one of it and of the question within its conversation.
         is_definition: The question asks what something is, and the sentence says what.
     """
@@ -178,6 +180,36 @@ def with_cosines(
         topic = max(own, _dot(conversation, vector)) if conversation is not None else own
         found.append(replace(candidate, cosine=own, topic_cosine=topic))
     return sorted(found, key=lambda candidate: candidate.score, reverse=True)
+
+
+def with_known_cosines(
+    scored: Sequence[Scored], passages: Sequence[PromptPassage], *, in_conversation: bool
+) -> list[Scored]:
+    """The candidates, in their order; those whose cosines came with their passage have them.
+
+    What is one sentence here may be several there (the cells of a table row): the nearest of them counts.
+
+    Args:
+        scored: The candidates.
+        passages: What they are sentences of.
+        in_conversation: The question leans on its conversation: the cosine with both must be known as well.
+    """
+    known = {passage.number: passage.sentences for passage in passages}
+    return [_known(candidate, known[candidate.sentence.number], in_conversation) for candidate in scored]
+
+
+def _known(candidate: Scored, scores: Sequence[SentenceScore], in_conversation: bool) -> Scored:
+    sentence = candidate.sentence
+    inside = takewhile(
+        lambda score: score.end <= sentence.end,
+        islice(scores, bisect_left(scores, sentence.start, key=lambda score: score.start), None),
+    )
+    cosines = [score.cosines for score in inside if len(score.cosines) > in_conversation]
+    if not cosines:
+        return candidate
+    own = max(each[0] for each in cosines)
+    topic = max(own, *(each[1] for each in cosines)) if in_conversation else own
+    return replace(candidate, cosine=own, topic_cosine=topic)
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:

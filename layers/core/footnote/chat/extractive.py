@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from footnote.chat.abstention import decide, features
-from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines
+from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines, with_known_cosines
 from footnote.chat.ports import TermAnalyzer
 from footnote.chat.reading import REFERENCE_MARK, Sentence, split_passage
 from footnote.chat.selection import select
@@ -28,7 +28,7 @@ from footnote.platform.errors import ModelUnavailable
 
 NAME = "extractive"
 EMBEDDED_SENTENCES = 24
-"""How many sentences are compared by embedding; more cost time and hardly find more."""
+"""How many sentences are embedded, of those whose cosines did not come with their passages."""
 
 _QUOTED_CHARACTERS = 120
 _LIST_MARK = re.compile(r"^\s*[-*•▪◦–]\s+")
@@ -52,7 +52,7 @@ class ExtractiveAnswerer:
     """A `Generator` that quotes.
 
     Args:
-        embedder: For the cosines of question and sentences; without an answer from it words decide alone.
+        embedder: For the cosines of sentences that came without; if it does not answer, words decide alone.
         terms: The question's terms and their rarity in the organization's corpus.
         threshold: Probability below which to abstain, instead of the calibrated one.
         max_sentences: How many sentences an answer is put together from, besides those that a sentence
@@ -112,7 +112,7 @@ class ExtractiveAnswerer:
 
     async def read(self, request: GenerationRequest) -> Reading | None:
         """Scores every sentence of the passages; `None` if there is nothing to read."""
-        passages = request.passages
+        passages = sorted(request.passages, key=lambda passage: passage.number)
         sentences = [sentence for passage in passages for sentence in split_passage(passage)]
         query = stand_alone(request.question, request.history)
         headers = [f"{passage.title} {passage.location}" for passage in passages]
@@ -123,10 +123,19 @@ class ExtractiveAnswerer:
         ranked = candidates(request.question, passages, sentences, coverage)
         if not ranked:
             return None
-        ranked = await self._embedded(request.question, query.conversation, ranked[:EMBEDDED_SENTENCES])
+        ranked = with_known_cosines(ranked, passages, in_conversation=query.conversation is not None)
+        ranked = await self._compared(request.question, query.conversation, ranked)
         observed = features(ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES)
         decision = decide(observed, self._threshold)
         return Reading(ranked, coverage, sentences, decision.answer, decision.confidence)
+
+    async def _compared(self, question: str, conversation: str | None, ranked: list[Scored]) -> list[Scored]:
+        """Those with a cosine, and the first of those without, which get theirs from the model."""
+        known = [candidate for candidate in ranked if candidate.cosine is not None]
+        unknown = [candidate for candidate in ranked[:EMBEDDED_SENTENCES] if candidate.cosine is None]
+        if unknown:
+            known += await self._embedded(question, conversation, unknown)
+        return sorted(known, key=lambda candidate: candidate.score, reverse=True)
 
     async def _embedded(self, question: str, conversation: str | None, ranked: list[Scored]) -> list[Scored]:
         asked = [question] if conversation is None else [question, conversation]
