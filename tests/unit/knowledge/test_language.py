@@ -148,7 +148,7 @@ def test_a_question_is_recognised(language):
         "refund",
         "☃ → …",
         "x = y + 1",
-        "item term todo a b",
+        "item term x b",
     ],
 )
 def test_too_little_evidence_is_undetermined(text):
