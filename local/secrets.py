@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from local.bootstrap import ROLES
@@ -61,17 +61,23 @@ class StackSecrets:
 
 
 def load_or_create(file: Path) -> StackSecrets:
-    """Reads the stack's secrets; generates and stores them the first time.
+    """Reads the stack's secrets; generates and stores them the first time, and what a newer version adds.
 
     Raises:
         ValueError: The file is there and does not hold this stack's secrets.
     """
     if file.exists():
         try:
-            return StackSecrets(**json.loads(file.read_text()))
-        except (TypeError, ValueError) as error:
+            known = StackSecrets(**json.loads(file.read_text()))
+            missing = set(ROLES) - known.roles.keys()
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{file} is damaged; it holds the passwords of the data beside it") from error
-    generated = _generate()
+        if not missing:
+            return known
+        added = {role: secrets.token_urlsafe(24) for role in sorted(missing)}
+        generated = replace(known, roles=known.roles | added)
+    else:
+        generated = _generate()
     write_private(file, json.dumps(asdict(generated), indent=1))
     return generated
 

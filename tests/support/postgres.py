@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,15 +101,15 @@ def migrate(owner_dsn: str) -> None:
 
 
 @contextmanager
-def running_cluster(directory: Path) -> Iterator[PostgresCluster]:
-    """Starts a cluster below `directory`, stops it at the end."""
+def running_cluster(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[PostgresCluster]:
+    """Starts a cluster below `directory`, with server settings beside `VOLATILE`, stops it at the end."""
     engine = PostgresEngine(
         directory / "data",
         free_port(),
         secrets.token_urlsafe(16),
         log=directory / "postgres.log",
         run_directory=directory,
-        settings=VOLATILE,
+        settings=VOLATILE | dict(settings or {}),
     )
     engine.prepare()
     engine.start()

@@ -24,7 +24,8 @@ from footnote.knowledge.models import (
     TermAnalysis,
     TextConstraints,
 )
-from footnote.models import EmbeddingModel
+from footnote.knowledge.ranking.evidence import RankingEvidence
+from footnote.models import EmbeddingModel, PassageVectors, SentenceScore
 from footnote.platform.context import OrganizationContext
 
 
@@ -86,6 +87,35 @@ class SearchSnapshot(Protocol):
 
     async def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         """The chunks themselves."""
+        ...
+
+    async def evidence(
+        self, query: LexicalQuery, chunk_ids: Sequence[int], leaders: Sequence[int]
+    ) -> RankingEvidence:
+        """What ranking looks at.
+
+        Args:
+            query: Its words; expansions do not count.
+            chunk_ids: Candidates, each with a vector.
+            leaders: Those that the candidates are compared with, best first.
+        """
+        ...
+
+    async def neighbours(self, chunk_ids: Sequence[int], distance: int) -> list[tuple[int, int]]:
+        """Pairs of one of `chunk_ids` and a chunk of its document at most `distance` places away."""
+        ...
+
+    async def sentence_cosines(
+        self, chunk_ids: Sequence[int], vectors: Sequence[DenseQuery]
+    ) -> dict[int, tuple[SentenceScore, ...]]:
+        """Cosines of the chunks' sentences, in order of their places, with each of `vectors`.
+
+        A chunk without sentence vectors of that model is not among them.
+
+        Args:
+            chunk_ids: The chunks.
+            vectors: All of one model; a sentence's `cosines` are in their order.
+        """
         ...
 
 
@@ -366,7 +396,7 @@ class IngestionStore(Protocol):
         job: IngestionJob,
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
-        vectors: Sequence[Sequence[float]],
+        vectors: Sequence[PassageVectors],
     ) -> None:
         """Stores chunks and vectors, invisible yet, and renews the lease; idempotent by ordinal."""
         ...
@@ -377,7 +407,7 @@ class IngestionStore(Protocol):
         job: IngestionJob,
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
-        vectors: Sequence[Sequence[float]],
+        vectors: Sequence[PassageVectors],
     ) -> None:
         """The atomic switch: the last chunks, pointer, postings and statistics in one transaction.
 
@@ -401,6 +431,39 @@ class Superseded(Exception):
 
 class DuplicateContent(Exception):
     """An active document with the same bytes exists; resolve the duplicate instead of activating."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRound:
+    """What one round of index maintenance did.
+
+    Attributes:
+        built, dropped: Indexes.
+        waiting: Indexes that are still to be built.
+        is_busy: Whether another process is at it; then nothing was done here.
+    """
+
+    built: int = 0
+    dropped: int = 0
+    waiting: int = 0
+    is_busy: bool = False
+
+
+class VectorIndexes(Protocol):
+    """Indexes of the vectors of large organizations. Searches find the same without them, only later."""
+
+    async def maintain(self, limit_s: float) -> IndexRound:
+        """Builds what is missing, smallest first, and drops what is broken or not wanted any more.
+
+        A round that was interrupted, at whatever point, is continued by the next.
+
+        Args:
+            limit_s: No further index is begun after so many seconds.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached; the next round goes on.
+        """
+        ...
 
 
 class Housekeeping(Protocol):

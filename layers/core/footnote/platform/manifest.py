@@ -53,7 +53,7 @@ class Grants(_Part):
         endpoints: Model endpoints it may invoke.
     """
 
-    postgres: Literal["footnote_app", "footnote_auth", "footnote_jobs"] | None = None
+    postgres: Literal["footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer"] | None = None
     redis: bool = False
     bucket: tuple[Literal["read", "write", "delete"], ...] = ()
     secrets: tuple[str, ...] = ()

@@ -107,6 +107,22 @@ class EmbeddingSettings(Section):
     batch_size: int = 32
 
 
+class RerankingSettings(Section):
+    """The cross-encoder's endpoint (SageMaker's InvokeEndpoint contract); an empty name: there is none.
+
+    `timeout_s` is for all passages of one search. A request has at most `batch_size` passages and
+    `max_body_bytes` bytes; a text's characters behind `max_characters` are not sent.
+    """
+
+    endpoint_name: str = ""
+    runtime_url: str | None = None
+    connect_timeout_s: float = 0.3
+    timeout_s: float = 1.0
+    batch_size: int = 64
+    max_characters: int = 32_768
+    max_body_bytes: int = 5 * 1024 * 1024
+
+
 class GenerationSettings(Section):
     """An OpenAI-compatible generation server. Without `base_url` answers are extractive.
 
@@ -162,23 +178,44 @@ class RetrievalSettings(Section):
     vector_index_from: int = 20_000
     vector_index_until: int = 10_000
     hnsw_m: int = 16
-    hnsw_ef_construction: int = 64
-    hnsw_ef_search: int = 200
+    hnsw_ef_construction: int = 128
+    hnsw_ef_search: int = 300
     hnsw_max_scan_tuples: int = 100_000
     hnsw_build_memory_mb: int = 1_024
+    hnsw_build_workers: int = 1
     dense_weight: float = 0.65
     fusion: Literal["convex", "rrf"] = "convex"
     rrf_k: int = 60
+    rerank: Literal["auto", "features", "off"] = "auto"
+    reranked: int = 40
+    rerank_weight: float = 0.7
+    near_duplicates: float | None = 0.9
+    diversity: float = 0.0
+    freshness_weight: float = 0.0
+    freshness_half_life_days: float = 180.0
+    title_weight: float = 0.0
+    cut_below: float | None = None
+    neighbours: int = 0
+    expand: bool = True
     routing: Literal["measured", "by_type"] = "measured"
     rewrite_with_model: bool = True
     rewrite_timeout_s: float = 2.0
 
 
 class ChatSettings(Section):
-    """Answers and conversations."""
+    """Answers and conversations.
+
+    `context_tokens` holds all passages with their headers; `context_token_factor` is how many tokens the
+    generation model makes of one of the embedding model's, which count. `passage_order` is that of the prompt:
+    by rank, or with the best at both ends. `unsupported` is what becomes of sentences that no passage supports:
+    marked in the answer's metadata, dropped (a stream then waits for the end of each sentence), or kept.
+    """
 
     passages: int = 8
     context_tokens: int = 2_000
+    context_token_factor: float = 1.0
+    passage_order: Literal["ranked", "both_ends"] = "both_ends"
+    unsupported: Literal["mark", "drop", "keep"] = "mark"
     history_turns: int = 6
     deadline_s: float = 25.0
     keep_alive_s: float = 12.0
@@ -208,7 +245,7 @@ class CacheSettings(Section):
     memory_entries: int = 1_000
     memory_bytes: int = 16 * 1024 * 1024
     max_value_bytes: int = 256 * 1024
-    semantic_threshold: float = 0.9
+    semantic_threshold: float = 0.8
     semantic_candidates: int = 5
     semantic_questions: int = 200
     max_temperature: float = 0.7
@@ -256,6 +293,7 @@ class Settings(BaseSettings):
     secrets: SecretsSettings = SecretsSettings()
     identity: IdentitySettings = IdentitySettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    reranking: RerankingSettings = RerankingSettings()
     generation: GenerationSettings = GenerationSettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

@@ -33,6 +33,7 @@ logger = get_logger("postgres")
 # How much longer than the server's own limit we wait for an answer, in seconds. A server that hangs cannot
 # enforce its limit; this one is ours.
 _GRACE_S = 1.0
+_SESSION_LIMIT_S = 24 * 3600.0
 
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -124,6 +125,24 @@ class Database:
         limits = self._limits(background)
         async with self._transaction(_begin_statement(None, None, False, limits), limits) as cursor:
             yield cursor
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Cursor]:
+        """A connection of its own outside of transactions and organizations, closed at the end.
+
+        For statements that cannot run in a transaction. Each commits by itself and may take hours.
+
+        Raises:
+            ServiceUnavailable: The database cannot be reached, or it ended the connection.
+        """
+        try:
+            connection = await self._connect()
+            async with connection:
+                cursor = Cursor(connection, row_factory=dict_row)
+                cursor.limit_s = _SESSION_LIMIT_S
+                yield cursor
+        except _BROKEN as error:
+            raise _unavailable(error) from error
 
     async def ping(self) -> None:
         """Returns if the database answers.

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
 
 from footnote.knowledge.models import Candidate, Passage, SearchFilters, TermAnalysis, TextConstraints
 from footnote.knowledge.ports import DenseQuery, LexicalQuery
+from footnote.knowledge.ranking.evidence import RankingEvidence
+from footnote.models.ports import SentenceScore
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import TenantLeak
 from footnote.platform.settings import RetrievalSettings
-from footnote.stores.postgres import search_dense, search_lexical
+from footnote.stores.postgres import search_dense, search_evidence, search_lexical, search_sentences
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.lexical_index import analysis
 from footnote.stores.postgres.search_conditions import Conditions, compile_conditions
@@ -83,10 +85,14 @@ _BOTH = f"""
            max(found.dense_rank) AS dense_rank, max(found.lexical_rank) AS lexical_rank
       FROM ({_LEXICAL_ONLY} UNION ALL {_DENSE_ONLY}) found
      GROUP BY found.chunk_id"""
+# Beside the candidates, or without any: whether a term's list was cut off.
+_TELLING = """
+    SELECT cut.is_cut, found.* FROM (SELECT coalesce(bool_or(truncated), false) AS is_cut FROM query) cut
+      LEFT JOIN ({result}) found ON true"""
 _PASSAGES = """
     SELECT c.organization_id, c.chunk_id, c.document_id, c.version, c.ordinal, d.title, d.filename, c.text,
            c.char_start, c.char_end, c.heading_path, d.unit_kind, c.unit_from, c.unit_to, c.unit_label,
-           c.language
+           c.language, d.updated_at
       FROM knowledge.chunks c JOIN knowledge.documents d USING (organization_id, document_id)
      WHERE c.organization_id = %(organization_id)s AND c.chunk_id = ANY(%(chunk_ids)s)
        AND c.version = d.active_version
@@ -158,6 +164,31 @@ class _Corpus:
     has_index: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Legs:
+    """The common table expressions of a search; a leg that does not run is `None`."""
+
+    lexical: str | None
+    dense: str | None
+    eligible: str | None = None
+
+    @property
+    def parts(self) -> str:
+        return ", ".join(part for part in (self.eligible, self.lexical, self.dense) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates, and whether the list of one of the query's terms was cut off."""
+
+    candidates: list[Candidate]
+    is_cut: bool = False
+
+    def count(self, rank: str) -> int:
+        """How many a leg found."""
+        return sum(getattr(candidate, rank) is not None for candidate in self.candidates)
+
+
 class PostgresSearchSnapshot:
     """`footnote.knowledge.ports.SearchSnapshot`: all reads of one REPEATABLE READ transaction."""
 
@@ -198,28 +229,67 @@ class PostgresSearchSnapshot:
             values["vector"] = vector_literal(dense.vector)
         eligible = await self._eligible(conditions, corpus, limit)
         if eligible is not None:
-            parts = [eligible]
-            parts += [search_lexical.from_eligible()] if lexical else []
-            parts += [search_dense.from_eligible()] if dense else []
             values["phrase_terms"] = list(conditions.phrase_terms or ())
-            return await self._candidates(parts, values, lexical, dense)
-        parts = [search_lexical.from_heads(conditions)] if lexical else []
-        parts += [self._dense(corpus, conditions, limit)] if dense else []
-        found = await self._candidates(parts, values, lexical, dense)
-        short = _short(found, lexical, dense, min(limit, corpus.chunks), is_filtered=bool(conditions))
-        if not short:
-            return found
-        values["champions"] = search_lexical.ALL_POSTINGS
-        parts = [search_lexical.from_heads(conditions)] if lexical else []
-        parts += [search_dense.from_scan(conditions, is_complete=True)] if dense else []
-        return await self._candidates(parts, values, lexical, dense)
+            legs = _Legs(
+                search_lexical.from_eligible() if lexical else None,
+                search_dense.from_eligible() if dense else None,
+                eligible,
+            )
+            return (await self._run(legs, values)).candidates
+        legs = _Legs(
+            search_lexical.from_heads(conditions) if lexical else None,
+            self._dense(corpus, conditions, limit) if dense else None,
+        )
+        found = await self._run(legs, values)
+        wanted = min(limit, corpus.chunks)
+        if legs.lexical and found.is_cut and found.count("lexical_rank") < wanted:
+            values["champions"] = search_lexical.ALL_POSTINGS
+        elif not legs.dense or found.count("dense_rank") >= wanted:
+            return found.candidates
+        if legs.dense and found.count("dense_rank") < wanted:
+            legs = replace(legs, dense=search_dense.from_scan(conditions, is_complete=True))
+        return (await self._run(legs, values)).candidates
 
     async def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         """See `SearchSnapshot.passages`."""
-        rows = await self._rows(_PASSAGES, {"chunk_ids": list(chunk_ids)})
+        rows = await self._own_rows(_PASSAGES, {"chunk_ids": list(chunk_ids)})
+        return {row["chunk_id"]: _passage(row) for row in rows}
+
+    async def sentence_cosines(
+        self, chunk_ids: Sequence[int], vectors: Sequence[DenseQuery]
+    ) -> dict[int, tuple[SentenceScore, ...]]:
+        """See `SearchSnapshot.sentence_cosines`."""
+        if not chunk_ids or not vectors:
+            return {}
+        rows = await self._own_rows(search_sentences.COSINES, search_sentences.values(chunk_ids, vectors))
+        return {row["chunk_id"]: search_sentences.scores(row, len(vectors)) for row in rows}
+
+    async def _own_rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows that name their organization, which must be this one.
+
+        Raises:
+            TenantLeak: It is another: the last line of defence, should policy and filter ever fail at once.
+        """
+        rows = await self._rows(statement, values)
         if any(row["organization_id"] != self._organization_id for row in rows):
             raise TenantLeak("A chunk of another organization was read.")
-        return {row["chunk_id"]: _passage(row) for row in rows}
+        return rows
+
+    async def evidence(
+        self, query: LexicalQuery, chunk_ids: Sequence[int], leaders: Sequence[int]
+    ) -> RankingEvidence:
+        """See `SearchSnapshot.evidence`."""
+        terms = await self._rows(search_evidence.TERMS, analysis(query.text, query.language))
+        values = {
+            "terms": [row["term"] for row in terms], "chunk_ids": list(chunk_ids), "leaders": list(leaders),
+        }  # fmt: skip
+        return search_evidence.evidence_of(terms, await self._rows(search_evidence.CHUNKS, values))
+
+    async def neighbours(self, chunk_ids: Sequence[int], distance: int) -> list[tuple[int, int]]:
+        """See `SearchSnapshot.neighbours`."""
+        values = {"chunk_ids": list(chunk_ids), "distance": distance}
+        rows = await self._rows(search_evidence.NEIGHBOURS, values)
+        return [(row["found_id"], row["chunk_id"]) for row in rows]
 
     async def _rows(self, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         await self._cursor.execute(statement, {**values, "organization_id": self._organization_id})
@@ -264,35 +334,14 @@ class PostgresSearchSnapshot:
         is_complete = bool(conditions) or corpus.chunks <= 20 * limit
         return search_dense.from_scan(conditions, is_complete=is_complete)
 
-    async def _candidates(
-        self,
-        parts: Sequence[str],
-        values: dict[str, Any],
-        lexical: LexicalQuery | None,
-        dense: DenseQuery | None,
-    ) -> list[Candidate]:
-        result = _BOTH if lexical and dense else _LEXICAL_ONLY if lexical else _DENSE_ONLY
-        rows = await self._rows(f"WITH {', '.join(parts)} {result}", values)
-        return [Candidate(**row) for row in rows]
-
-
-def _short(
-    found: Sequence[Candidate],
-    lexical: LexicalQuery | None,
-    dense: DenseQuery | None,
-    wanted: int,
-    *,
-    is_filtered: bool,
-) -> bool:
-    """Whether a leg that did not look at everything has found fewer than it should.
-
-    Heads of lists are at least as long as the limit: without filters they never miss a chunk that is wanted.
-    """
-    by_words = sum(candidate.lexical_rank is not None for candidate in found)
-    by_vector = sum(candidate.dense_rank is not None for candidate in found)
-    return (dense is not None and by_vector < wanted) or (
-        lexical is not None and is_filtered and by_words < wanted
-    )
+    async def _run(self, legs: _Legs, values: dict[str, Any]) -> _Found:
+        if legs.lexical is None:
+            rows = await self._rows(f"WITH {legs.parts} {_DENSE_ONLY}", values)
+            return _Found([Candidate(**row) for row in rows])
+        result = _TELLING.format(result=_BOTH if legs.dense else _LEXICAL_ONLY)
+        rows = await self._rows(f"WITH {legs.parts} {result}", values)
+        is_cut = [row.pop("is_cut") for row in rows]
+        return _Found([Candidate(**row) for row in rows if row["chunk_id"] is not None], is_cut[0])
 
 
 def _passage(row: dict[str, Any]) -> Passage:
@@ -312,4 +361,5 @@ def _passage(row: dict[str, Any]) -> Passage:
         unit_to=row["unit_to"],
         unit_label=row["unit_label"],
         language=row["language"],
+        updated_at=row["updated_at"],
     )

@@ -61,8 +61,9 @@ def from_eligible() -> str:
 
 
 def _ranked(nearest: str) -> str:
+    # An index scan gives its rows only nearly in order; `0 +` keeps the planner from taking them for sorted.
     return f"""compared AS MATERIALIZED ({nearest}
     ), dense AS MATERIALIZED (
-        SELECT chunk_id, 1 - distance AS score, row_number() OVER (ORDER BY distance, chunk_id) AS rank
+        SELECT chunk_id, 1 - distance AS score, row_number() OVER (ORDER BY 0 + distance, chunk_id) AS rank
           FROM compared
     )"""

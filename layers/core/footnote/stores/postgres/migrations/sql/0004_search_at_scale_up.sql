@@ -370,7 +370,7 @@ SET LOCAL ROLE footnote_definer;
 -- index they have still pays. Registers them; what is no longer wanted is struck off, so that queries stop to
 -- count on it before it goes.
 CREATE FUNCTION indexing.wanted_indexes(p_build_from bigint, p_keep_from bigint)
-    RETURNS TABLE (organization_id uuid, embedding_model_id smallint, dimension int, is_ready boolean)
+    RETURNS TABLE (organization_id uuid, embedding_model_id smallint, dimension int, vectors bigint, is_ready boolean)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH counted AS MATERIALIZED (
         SELECT v.organization_id, v.embedding_model_id, sum(v.chunk_count)::bigint AS vectors
@@ -391,7 +391,7 @@ CREATE FUNCTION indexing.wanted_indexes(p_build_from bigint, p_keep_from bigint)
         SELECT w.organization_id, w.embedding_model_id, w.vectors FROM wanted w
         ON CONFLICT (organization_id, embedding_model_id) DO UPDATE SET vectors = excluded.vectors
     )
-    SELECT w.organization_id, w.embedding_model_id, m.dimension, w.is_ready
+    SELECT w.organization_id, w.embedding_model_id, m.dimension, w.vectors, w.is_ready
       FROM wanted w JOIN knowledge.embedding_models m USING (embedding_model_id)
      ORDER BY w.vectors, w.organization_id
 $$;

@@ -1,0 +1,1 @@
+"""`indexer`: vector indexes of large organizations, every five minutes."""
