@@ -1,4 +1,4 @@
-"""The embedding container on a port of its own, started as it is deployed."""
+"""A model container on a port of its own, started as it is deployed."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class RunningContainer:
 
 
 @contextmanager
-def running_container(model: Path, log: Path, **environment: str) -> Iterator[RunningContainer]:
-    """Runs `functions/embedding/run.sh` until the block ends.
+def running_container(
+    model: Path, log: Path, function: str = "embedding", **environment: str
+) -> Iterator[RunningContainer]:
+    """Runs `functions/<function>/run.sh` until the block ends.
 
     Args:
-        model: A built model directory.
+        model: A model directory.
         log: Where its output goes.
+        function: Which container.
         environment: Further settings.
     """
     port = free_port()
@@ -45,11 +48,11 @@ def running_container(model: Path, log: Path, **environment: str) -> Iterator[Ru
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{REPOSITORY / 'layers' / 'core'}{os.pathsep}{REPOSITORY}",
         "SAGEMAKER_BIND_TO_PORT": str(port),
-        "EMBEDDING_MODEL_DIRECTORY": str(model),
+        f"{function.upper()}_MODEL_DIRECTORY": str(model),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["sh", REPOSITORY / "functions" / "embedding" / "run.sh", "serve"],
+            ["sh", REPOSITORY / "functions" / function / "run.sh", "serve"],
             env=variables | environment,
             stdout=output,
             stderr=subprocess.STDOUT,

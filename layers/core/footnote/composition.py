@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from footnote.knowledge.documents import Documents
     from footnote.knowledge.ingestion import Ingestion
     from footnote.knowledge.sweeping import Sweeper
-    from footnote.models import Embedder, Generator
+    from footnote.models import Embedder, Generator, Reranker
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
     from footnote.stores.postgres.conversations import PostgresConversationStore
@@ -128,16 +128,19 @@ class Container:
         async def embed() -> None:
             await self.embedder.embed_queries(["ready"])
 
-        return Health(
-            (
-                Check("postgres", self.database.ping, limit_s=1.0),
-                Check("redis", redis, limit_s=1.0, is_critical=False),
-                Check("storage", self.storage_probe.ping, limit_s=2.0),
-                Check("embedding_model", embed, limit_s=2.0, failed="not ready"),
-                Check("generation_model", self.generation_probe.ping, limit_s=2.0, failed="not ready"),
-            ),
-            self.clock,
-        )
+        checks = [
+            Check("postgres", self.database.ping, limit_s=1.0),
+            Check("redis", redis, limit_s=1.0, is_critical=False),
+            Check("storage", self.storage_probe.ping, limit_s=2.0),
+            Check("embedding_model", embed, limit_s=2.0, failed="not ready"),
+            Check("generation_model", self.generation_probe.ping, limit_s=2.0, failed="not ready"),
+        ]
+        if self.reranker is not None:
+            rerank = partial(self.reranker.score, "ready", ["ready"])
+            checks.append(
+                Check("reranking_model", rerank, limit_s=2.0, is_critical=False, failed="not ready")
+            )
+        return Health(checks, self.clock)
 
     @cached_property
     def storage_probe(self) -> StorageProbe:
@@ -157,6 +160,17 @@ class Container:
 
         region = os.environ.get("AWS_REGION", self.settings.storage.region)
         return SageMakerEmbedder(self.settings.embedding, region)
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder of the settings; `None` without one."""
+        settings = self.settings.reranking
+        if not settings.endpoint_name:
+            return None
+        from footnote.models.providers.sagemaker import SageMakerReranker
+
+        region = os.environ.get("AWS_REGION", self.settings.storage.region)
+        return SageMakerReranker(settings, region, self.clock)
 
     @cached_property
     def search_store(self) -> PostgresSearchStore:

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from footnote.models import EmbeddingModel
-from footnote.models.providers.http import HttpEmbedder
+from footnote.models.providers.container import ContainerEmbedder
+from footnote.models.providers.http import HttpEmbedder, HttpExchange
 from footnote.models.providers.sagemaker import SageMakerEmbedder
 from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import EmbeddingSettings
@@ -123,8 +124,9 @@ async def test_the_signature_covers_the_body():
 
 async def test_the_address_of_the_region_is_the_default():
     embedder = SageMakerEmbedder(settings(endpoint_name="a b"), REGION)
-    assert embedder._url == f"https://runtime.sagemaker.{REGION}.amazonaws.com/endpoints/a%20b/invocations"
-    assert unquote(embedder._url).endswith("/endpoints/a b/invocations")
+    url = embedder._endpoint._exchange.url
+    assert url == f"https://runtime.sagemaker.{REGION}.amazonaws.com/endpoints/a%20b/invocations"
+    assert unquote(url).endswith("/endpoints/a b/invocations")
 
 
 async def test_without_credentials_nothing_is_sent(monkeypatch):
@@ -258,8 +260,9 @@ def test_another_event_loop_gets_connections_of_its_own():
 
     async def main():
         async with serving(embedding()) as wire:
-            embedder._url = f"{wire.url}/invocations"
+            exchange.url = f"{wire.url}/invocations"
             return await embedder.embed_queries(["ab"])
 
-    embedder = HttpEmbedder("http://127.0.0.1", settings())
+    exchange = HttpExchange("http://127.0.0.1", connect_timeout_s=1.0)
+    embedder = ContainerEmbedder(settings(), exchange)
     assert [asyncio.run(main()) for _ in range(2)] == [[vector("ab")]] * 2

@@ -1,0 +1,1 @@
+"""The reranking endpoint: a model container with SageMaker's contract (`GET /ping`, `POST /invocations`)."""
