@@ -66,7 +66,7 @@ async def test_a_lost_lease_writes_nothing_more(stores, context, make_run):
     assert (second.fence, second.attempts) == (2, 2)
     with pytest.raises(Conflict):
         await stores.runs.save(context, first, pending.position, scored(pending), LEASE_S)
-    await stores.runs.give_back(context, first, 0)
+    await stores.runs.give_back(context, first)
     await stores.runs.fail(context, first, "late")
     assert (await stores.runs.get_run(context, run.id)).state is RunState.RUNNING
     assert await stores.runs.results(context, run.id, after=0, limit=9) == []
@@ -99,9 +99,14 @@ async def test_a_run_that_is_given_back_is_due_again(stores, context, make_run):
     assert (context.organization_id, run.id) in await stores.runs.due(100)
     lease = await claim(stores, context, run)
     assert (context.organization_id, run.id) not in await stores.runs.due(100)
-    await stores.runs.give_back(context, lease, 0)
+    await stores.runs.give_back(context, lease)
     assert (context.organization_id, run.id) in await stores.runs.due(100)
-    await stores.runs.give_back(context, await claim(stores, context, run), 30)
+    again = await claim(stores, context, run)
+    assert again.attempts == 1
+    await stores.runs.give_back(context, again, 0.0)
+    failed_once = await claim(stores, context, run)
+    assert failed_once.attempts == 2
+    await stores.runs.give_back(context, failed_once, 30.0)
     assert await claim(stores, context, run) is None
 
 

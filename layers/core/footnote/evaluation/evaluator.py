@@ -26,6 +26,7 @@ logger = get_logger("evaluator")
 _DUE = 20
 _BATCH = 10
 _GIVEN_UP = "The run was interrupted {attempts} times without getting any further, the last time by: {reason}"
+_DEFECT = "an internal error, which is in the log."
 _KILLED = "the worker ended without a word."
 
 
@@ -94,6 +95,10 @@ class Evaluator:
         except FootnoteError as error:
             await self._queue.fail(context, lease, error.message)
             done["failed"] += 1
+        except Exception:
+            # A defect that one question brings to light must not keep the other runs waiting.
+            logger.exception("a run was interrupted", extra={"run_id": str(run_id)})
+            await self._interrupted(work, _DEFECT, done)
         return True
 
     async def _continue(self, work: _Work, has_time: Callable[[], bool], done: dict[str, int]) -> None:
@@ -114,7 +119,7 @@ class Evaluator:
                     break
                 await self._ask(subject, work, one)
                 done["questions"] += 1
-        await self._queue.give_back(context, lease, 0.0)
+        await self._queue.give_back(context, lease)
 
     async def _ask(self, subject: Subject, work: _Work, pending: PendingQuestion) -> None:
         result = score(await ask(subject, work.context, pending.question, self._clock))
@@ -128,8 +133,8 @@ class Evaluator:
         if work.attempts >= self._settings.max_attempts:
             await self._give_up(work, reason, done)
             return
-        delay_s = self._settings.retry_s * 2 ** (work.attempts - 1)
-        await self._queue.give_back(work.context, work.lease, delay_s)
+        retry_in_s = self._settings.retry_s * 2 ** (work.attempts - 1)
+        await self._queue.give_back(work.context, work.lease, retry_in_s)
 
     async def _give_up(self, work: _Work, reason: str, done: dict[str, int]) -> None:
         attempts = min(work.attempts, self._settings.max_attempts)

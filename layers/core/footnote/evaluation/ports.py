@@ -188,8 +188,13 @@ class RunQueue(Protocol):
         """Completes the run; errors as `save`."""
         ...
 
-    async def give_back(self, context: OrganizationContext, lease: Lease, delay_s: float) -> None:
-        """Lets another worker go on, after `delay_s`; a lost lease is no error."""
+    async def give_back(
+        self, context: OrganizationContext, lease: Lease, retry_in_s: float | None = None
+    ) -> None:
+        """Lets another worker go on: at once, or after a failed attempt in so many seconds.
+
+        A lost lease is no error.
+        """
         ...
 
     async def fail(self, context: OrganizationContext, lease: Lease, reason: str) -> None:

@@ -108,7 +108,7 @@ UPDATE evaluation.runs SET state = 'completed', summary = %(summary)s, finished_
 _GIVE_BACK = f"""
 UPDATE evaluation.runs
    SET leased_until = clock_timestamp() + make_interval(secs => %(delay_s)s),
-       attempts = CASE WHEN %(delay_s)s > 0 THEN attempts ELSE 0 END
+       attempts = CASE WHEN %(failed)s THEN attempts ELSE 0 END
  WHERE {_HELD}
 """
 _FAIL = f"""
@@ -232,9 +232,12 @@ class PostgresRunStore:
             if cursor.rowcount == 0:
                 raise _lost()
 
-    async def give_back(self, context: OrganizationContext, lease: Lease, delay_s: float) -> None:
+    async def give_back(
+        self, context: OrganizationContext, lease: Lease, retry_in_s: float | None = None
+    ) -> None:
+        values = {"delay_s": retry_in_s or 0.0, "failed": retry_in_s is not None}
         async with self._database.tenant_tx(context, background=True) as cursor:
-            await cursor.execute(_GIVE_BACK, _held(context, lease) | {"delay_s": delay_s})
+            await cursor.execute(_GIVE_BACK, _held(context, lease) | values)
 
     async def fail(self, context: OrganizationContext, lease: Lease, reason: str) -> None:
         async with self._database.tenant_tx(context, background=True) as cursor:

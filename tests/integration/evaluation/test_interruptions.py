@@ -1,0 +1,165 @@
+"""Workers that are killed, run out of time, or are several: no result is lost, none counts twice."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from footnote.evaluation import Creation, NewRun, RunState
+from footnote.evaluation.evaluations import golden_question
+from footnote.platform.ids import new_id
+from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
+from tests.support.evaluation_worker import SlowSubject, evaluator
+from tests.support.organizations import new_organization, open_database
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+async def database(migrated_database):
+    database = open_database(migrated_database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def runs(database):
+    return PostgresRunStore(database)
+
+
+@pytest.fixture
+def queued(database, runs):
+    """Queues a run of so many questions."""
+
+    async def queued(context, questions, **overrides):
+        sets, set_id = PostgresGoldenSetStore(database), new_id()
+        await sets.create_set(context, (set_id, f"{set_id}", ""), Creation(), 50)
+        asked = [golden_question(set_id, f"{number}?", (), unanswerable=True) for number in range(questions)]
+        await sets.replace_questions(context, set_id, asked)
+        return (await runs.create_run(context, NewRun(new_id(), set_id, "", overrides, "d"), Creation(), 9))[
+            0
+        ]
+
+    return queued
+
+
+async def test_a_run_goes_on_where_a_killed_worker_was(migrated_database, database, runs, queued, tmp_path):
+    context = new_organization(migrated_database)
+    run = await queued(context, 30)
+    log = tmp_path / "asked"
+    arguments = [migrated_database.host, str(migrated_database.port), migrated_database.name]
+    worker = subprocess.Popen(
+        [
+            sys.executable, "-m", "tests.support.evaluation_worker", *arguments,
+            migrated_database.passwords["footnote_app"], str(log),
+        ],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT / 'layers' / 'core'}:{ROOT}", "PATH": "/usr/bin"},
+    )  # fmt: skip
+    try:
+        while (at_kill := (await runs.get_run(context, run.id)).done) < 5:
+            assert worker.poll() is None
+            await asyncio.sleep(0.05)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    stopped = await runs.get_run(context, run.id)
+    assert stopped.state is RunState.RUNNING
+    assert at_kill <= stopped.done < 30
+    asked_before = log.read_text().split()
+    assert (await evaluator(database, 0.0, log).work(5))["questions"] == 0  # the lease still holds
+    await asyncio.sleep(1.1)
+    done = await evaluator(database, 0.0, log).work(30)
+    assert done == {"questions": 30 - stopped.done, "completed": 1, "failed": 0}
+    finished = await runs.get_run(context, run.id)
+    assert (finished.state, finished.done) == (RunState.COMPLETED, 30)
+    assert finished.summary.metrics["abstention_recall"].n == 30
+    asked = Counter(log.read_text().split())
+    assert len(asked) == 30
+    assert sum(asked.values()) - 30 <= 1  # at most the question it was at is asked again
+    assert len(asked_before) - stopped.done <= 1
+
+
+async def test_an_invocation_ends_in_time_and_hands_on(migrated_database, database, runs, queued):
+    context = new_organization(migrated_database)
+    run = await queued(context, 20)
+    invocations = 0
+    while (await runs.get_run(context, run.id)).state is not RunState.COMPLETED:
+        done = await evaluator(database, 0.02, None).work(0.1)
+        assert done["questions"] < 20
+        invocations += 1
+        assert invocations < 40
+    assert invocations > 1
+    assert (await runs.get_run(context, run.id)).done == 20
+
+
+async def test_organizations_take_turns(migrated_database, database, runs, queued):
+    first, second = (new_organization(migrated_database) for _ in range(2))
+    long, short = await queued(first, 40), await queued(second, 3)
+    worker = evaluator(database, 0.02, None, slice_s=0.1)
+    await worker.work(0.5)
+    assert (await runs.get_run(second, short.id)).state is RunState.COMPLETED
+    assert 0 < (await runs.get_run(first, long.id)).done < 40
+
+
+async def test_several_workers_share_the_runs(migrated_database, runs, queued, tmp_path):
+    context = new_organization(migrated_database)
+    ids = [(await queued(context, 5)).id for _ in range(4)]
+    log = tmp_path / "asked"
+    databases = [open_database(migrated_database) for _ in range(3)]
+    done = await asyncio.gather(*(evaluator(each, 0.01, log).work(20) for each in databases))
+    assert sum(each["questions"] for each in done) == 20
+    assert sum(each["completed"] for each in done) == 4
+    assert len(log.read_text().split()) == 20
+    for run_id in ids:
+        assert (await runs.get_run(context, run_id)).state is RunState.COMPLETED
+    for each in databases:
+        await each.close()
+
+
+async def test_a_cancelled_run_is_left_at_once(migrated_database, database, runs, queued):
+    context = new_organization(migrated_database)
+    run = await queued(context, 50)
+    other = open_database(migrated_database)
+    work = asyncio.create_task(evaluator(other, 0.02, None).work(30))
+    while not (await runs.get_run(context, run.id)).done:
+        await asyncio.sleep(0.02)
+    await runs.cancel_run(context, run.id)
+    done = await work
+    assert done["completed"] == 0
+    assert (await runs.get_run(context, run.id)).state is RunState.CANCELLED
+    await other.close()
+
+
+async def test_a_question_that_takes_its_worker_down_ends_the_run(migrated_database, database, runs, queued):
+    context = new_organization(migrated_database)
+    run, fine = await queued(context, 3), await queued(context, 2)
+    for _ in range(3):
+        await runs.claim(context, run.id, 0)  # and nothing more is heard of the worker
+    await evaluator(database, 0.0, None).work(5)
+    failed = await runs.get_run(context, run.id)
+    assert failed.state is RunState.FAILED
+    assert "3 times" in failed.failure
+    assert (await runs.get_run(context, fine.id)).state is RunState.COMPLETED
+
+
+async def test_a_defect_keeps_no_other_run_waiting(migrated_database, database, runs, queued):
+    context = new_organization(migrated_database)
+    broken, fine = await queued(context, 1, broken=True), await queued(context, 1)
+
+    class Broken(SlowSubject):
+        async def search(self, context, query, history):
+            raise ZeroDivisionError
+
+    worker = evaluator(database, 0.0, None, retry_s=0.0)
+    worker._subjects = lambda overrides: Broken(0.0) if overrides else SlowSubject(0.0)
+    await worker.work(10)
+    assert (await runs.get_run(context, fine.id)).state is RunState.COMPLETED
+    failed = await runs.get_run(context, broken.id)
+    assert failed.state is RunState.FAILED
+    assert "internal error" in failed.failure

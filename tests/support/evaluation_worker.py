@@ -1,0 +1,83 @@
+"""An evaluator in a process of its own, to be killed: `python -m tests.support.evaluation_worker DSN...`.
+
+What it measures is slow and made up; the runs, their leases and their results are real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from footnote.chat import Answer, AnswerMetadata, ChatQuestion
+from footnote.evaluation.evaluator import Evaluator
+from footnote.knowledge import Retrieval
+from footnote.platform.clock import SystemClock
+from footnote.platform.context import OrganizationContext
+from footnote.platform.ids import new_id
+from footnote.platform.settings import EvaluationSettings, PostgresSettings
+from footnote.stores.postgres.database import Database
+from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+from footnote.stores.secrets.extension import StaticSecrets
+
+
+class SlowSubject:
+    """`footnote.evaluation.Subject`: finds nothing, refuses everything, and writes down what it was asked.
+
+    Args:
+        pause_s: How long an answer takes.
+        log: One line for each question; none without it.
+    """
+
+    def __init__(self, pause_s: float, log: Path | None = None) -> None:
+        self._pause_s = pause_s
+        self._log = log
+
+    async def search(self, context: OrganizationContext, query: str, history: Sequence[Any]) -> Retrieval:
+        return Retrieval(passages=(), strategy="hybrid")
+
+    async def answer(self, context: OrganizationContext, question: ChatQuestion) -> Answer:
+        if self._log is not None:
+            with self._log.open("a") as log:
+                log.write(question.message + "\n")
+        await asyncio.sleep(self._pause_s)
+        metadata = AnswerMetadata(
+            tokens_used=0,
+            response_time_ms=1,
+            model_used="none",
+            cached=False,
+            confidence=0.0,
+            abstained=True,
+            strategy="hybrid",
+            degraded=None,
+            prompt_version=None,
+            passages_considered=0,
+            citations_removed=0,
+            finish_reason="stop",
+        )
+        return Answer(new_id(), new_id(), "Nothing is said about it.", (), metadata)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[1.0] for _ in texts]
+
+
+def evaluator(database: Database, pause_s: float, log: Path | None, **settings: Any) -> Evaluator:
+    """One that works on real runs."""
+    subject = SlowSubject(pause_s, log)
+    store = PostgresRunStore(database)
+    return Evaluator(store, lambda overrides: subject, EvaluationSettings(**settings), SystemClock())
+
+
+async def main(host: str, port: str, name: str, password: str, log: str) -> None:
+    """Works until it is killed."""
+    settings = PostgresSettings(
+        host=host, port=int(port), database=name, user="footnote_app", password_secret="password"
+    )
+    database = Database(settings, StaticSecrets({"password": password}))
+    await evaluator(database, 0.05, Path(log), lease_s=1).work(600)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
