@@ -96,6 +96,27 @@ class ChatCachePath(BaseModel):
     age_s: float
 
 
+class ChatGroundedSentence(BaseModel):
+    """A sentence of the answer (half-open range of its characters) and the passage that supports it best."""
+
+    start: int
+    end: int
+    support: float
+    number: int | None
+    verdict: Literal["supported", "partial", "unsupported", "exempt"]
+
+
+class ChatGrounding(BaseModel):
+    """How far the answer rests on the passages: its sentences by verdict, and their mean support."""
+
+    supported: int
+    partial: int
+    unsupported: int
+    dropped: int
+    score: float | None
+    sentences: list[ChatGroundedSentence]
+
+
 class ChatMetadata(BaseModel):
     """How the answer came to be."""
 
@@ -113,6 +134,8 @@ class ChatMetadata(BaseModel):
     finish_reason: str
     interrupted: bool
     cache: ChatCachePath | None
+    answered: Literal["full", "partial", "none"]
+    grounding: ChatGrounding | None
 
 
 class ChatResponse(BaseModel):

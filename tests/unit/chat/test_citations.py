@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.chat.citations import CitationChecker, Cited, Text
+from footnote.chat.grounding import Grounder
 from footnote.models import EvidenceSpan, PromptPassage
 from tests.support.chat import NoEmbedder, WordEmbedder
 
@@ -25,7 +26,7 @@ PASSAGES = [passage(1, LIGHTHOUSE), passage(2, BAKERY)]
 
 
 async def run(pieces, passages=PASSAGES, embedder=None, evidence=()):
-    checker = CitationChecker(passages, embedder or NoEmbedder())
+    checker = CitationChecker(Grounder(passages, embedder or NoEmbedder()))
     out = []
     for piece in pieces:
         async for one in checker.feed(piece, evidence):

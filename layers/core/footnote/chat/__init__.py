@@ -25,10 +25,12 @@ from footnote.chat.models import (
     Source,
 )
 from footnote.chat.ports import ConversationStore, PassageRetriever, TermAnalyzer
+from footnote.chat.support import SUPPORTED, content_terms, lexical_support
 
 __all__ = [
     "KEEP_ALIVE",
     "MESSAGE_CHARACTERS",
+    "SUPPORTED",
     "Answer",
     "AnswerMetadata",
     "ChatQuestion",
@@ -49,5 +51,7 @@ __all__ = [
     "TermAnalyzer",
     "Token",
     "Usage",
+    "content_terms",
+    "lexical_support",
     "server_sent_event",
 ]

@@ -11,17 +11,10 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from footnote.chat.grounding import (
-    SUPPORTED,
-    SUPPORTED_COSINE,
-    best_sentence,
-    content_terms,
-    cosine_support,
-    lexical_support,
-    word_support,
-)
+from footnote.chat.grounding import Grounder
+from footnote.chat.support import SUPPORTED, content_terms
 from footnote.knowledge import sentence_spans
-from footnote.models import Embedder, EvidenceSpan, PromptPassage
+from footnote.models import EvidenceSpan
 
 _LIST = r"\^?\d{1,4}(?:\s*(?:[,;–-]|and)\s*\^?\d{1,4})*"
 _ONE = rf"[\[【]\s*(?:sources?\s+|passages?\s+)?{_LIST}\s*(?:†[^\]】]*)?[\]】]"
@@ -34,6 +27,8 @@ _LONGEST_RANGE = 10
 _CLAIM_CHARACTERS = 1_500
 _CLAIM_TERMS = 3
 _CLAIM_HELD_CHARACTERS = 500
+_CONTRIBUTES = 0.18
+"""Share of a claim's words from which a passage has a part in what several support together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +49,15 @@ class CitationChecker:
     """The check of one answer. Feed it the generator's text, then `finish` it.
 
     Args:
-        passages: What was supplied to the generator.
-        embedder: Asked about a claim that shares few words with the passage it cites.
+        grounder: Knows what was supplied to the generator.
 
     Attributes:
         kept: Citations that hold or were corrected.
         removed: Citations that were dropped.
     """
 
-    def __init__(self, passages: Sequence[PromptPassage], embedder: Embedder) -> None:
-        self._passages = {passage.number: passage for passage in passages}
-        self._embedder = embedder
+    def __init__(self, grounder: Grounder) -> None:
+        self._grounder = grounder
         self._written = ""
         self._held = ""
         self.kept = 0
@@ -136,37 +129,35 @@ class CitationChecker:
         if exact:
             spans = [exact[number] for number in numbers if number in exact]
         else:
-            cited = [self._passages[number] for number in numbers if number in self._passages]
+            cited = [number for number in numbers if number in self._grounder]
             spans = await self._supported(cited, claim) or self._corrected(claim)
         self.kept += len(spans)
         self.removed += max(0, len(numbers) - len(spans))
         return spans
 
-    async def _supported(self, cited: Sequence[PromptPassage], claim: str) -> list[EvidenceSpan]:
+    async def _supported(self, cited: Sequence[int], claim: str) -> list[EvidenceSpan]:
         """Those that support the claim by themselves; else those that do so together."""
-        alone = [passage for passage in cited if await self._supports(passage, claim)]
-        if len(alone) == len(cited) or len(cited) < 2:
-            return [_span(passage, claim) for passage in alone]
-        together = "\n".join(passage.text for passage in cited)
-        if lexical_support(claim, together) < SUPPORTED:
-            return [_span(passage, claim) for passage in alone]
-        contributing = (p for p in cited if p in alone or word_support(claim, p.text) >= SUPPORTED / 2)
-        return [_span(passage, claim) for passage in contributing]
+        alone = [number for number in cited if await self._supports(number, claim)]
+        if len(alone) < len(cited) and len(cited) > 1:
+            if self._grounder.words_support(claim, cited) < SUPPORTED:
+                return self._spans(alone, claim)
+            return self._spans([n for n in cited if n in alone or self._contributes(n, claim)], claim)
+        return self._spans(alone, claim)
 
-    async def _supports(self, passage: PromptPassage, claim: str) -> bool:
-        if lexical_support(claim, passage.text) >= SUPPORTED:
+    async def _supports(self, number: int, claim: str) -> bool:
+        if self._grounder.words_support(claim, [number]) >= SUPPORTED:
             return True
-        return await cosine_support(claim, passage, self._embedder) >= SUPPORTED_COSINE
+        return await self._grounder.meaning_support(claim, number) > 0.0
+
+    def _contributes(self, number: int, claim: str) -> bool:
+        return self._grounder.words_shared(claim, number) >= _CONTRIBUTES
 
     def _corrected(self, claim: str) -> list[EvidenceSpan]:
-        if not self._passages or not content_terms(claim):
-            return []
-        best = max(self._passages.values(), key=lambda passage: lexical_support(claim, passage.text))
-        return [_span(best, claim)] if lexical_support(claim, best.text) >= SUPPORTED else []
+        best = self._grounder.best(claim) if content_terms(claim) else None
+        return [] if best is None else self._spans([best], claim)
 
-
-def _span(passage: PromptPassage, claim: str) -> EvidenceSpan:
-    return EvidenceSpan(passage.number, *best_sentence(claim, passage))
+    def _spans(self, numbers: Sequence[int], claim: str) -> list[EvidenceSpan]:
+        return [self._grounder.span(claim, number) for number in numbers]
 
 
 def _numbers(written: str) -> list[int]:

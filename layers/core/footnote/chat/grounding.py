@@ -1,91 +1,148 @@
-"""How far a passage supports what a sentence claims, without a language model.
+"""What each sentence of an answer rests on.
 
-Support is the share of the claim's content words that the passage holds. Words are compared by their first
-letters, which stands in for stemming in the languages that inflect by endings; scripts without spaces are
-compared by pairs of characters. Support falls with every number that the passage does not hold: figures are
-what a wrong citation gets wrong first.
+Every sentence gets the passage that supports it best, the span in it, and a support between 0 and 1, whether
+it cites anything or not. Words decide; where they are too few and nothing contradicts, the embedding model is
+asked whether the sentence tells the same in other words.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from footnote.knowledge import lexical_form, sentence_spans
-from footnote.models import Embedder, PromptPassage
+from footnote.chat.exemptions import is_exempt
+from footnote.chat.models import Verdict
+from footnote.chat.support import PARTLY_SUPPORTED, SUPPORTED, Ground, Wording, wording
+from footnote.models import Embedder, EvidenceSpan, PromptPassage
 from footnote.platform.errors import ModelUnavailable
-
-SUPPORTED = 0.35
-"""Share of a claim's words from which a passage supports it."""
 
 SUPPORTED_COSINE = 0.6
 """Cosine of a claim and a sentence of a passage from which it supports a claim told in other words."""
 
-_STEM = 5
-_WORD = re.compile(r"\w+", re.UNICODE)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_STOP_WORDS = (
-    "the and for are was were that this with from have has had not but which also been its their they you "
-    "your will would can could may into than then when where what who how there these those such more most "
-    "other some der die das und ist ein eine nicht les des est une que qui pour dans los las del con por "
-    "para una"
-)
-_STOP = frozenset(_STOP_WORDS.split())
+_EMBEDDED_SENTENCES = 12
+_LEAST_SHARED = 0.15
+"""Share of a claim's words below which a passage that nobody cited is not read for its meaning."""
 
 
-def content_terms(text: str) -> frozenset[str]:
-    """Comparable forms of the words that carry meaning, and all numbers."""
-    words = (word.casefold() for word in _WORD.findall(lexical_form(text)))
-    return frozenset(
-        word[:_STEM]
-        for word in words
-        if word not in _STOP and (len(word) > 2 or any(c.isdigit() for c in word) or ord(word[0]) > 0x2E7F)
-    )
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of a sentence.
 
-
-def lexical_support(claim: str, text: str) -> float:
-    """How much of the claim's words and numbers `text` holds, 0..1."""
-    return word_support(claim, text) * number_support(claim, text)
-
-
-def word_support(claim: str, text: str) -> float:
-    """Share of the claim's content words that `text` holds, 0..1; 1 for a claim without any."""
-    wanted = content_terms(claim)
-    return len(wanted & content_terms(text)) / len(wanted) if wanted else 1.0
-
-
-def number_support(claim: str, text: str) -> float:
-    """Share of the claim's numbers that `text` holds, 0..1; 1 for a claim without numbers."""
-    wanted = _numbers(claim)
-    return len(wanted & _numbers(text)) / len(wanted) if wanted else 1.0
-
-
-def best_sentence(claim: str, passage: PromptPassage) -> tuple[int, int]:
-    """Span of the passage's sentence that shares most with the claim."""
-    spans = sentence_spans(passage.text) or [(0, len(passage.text))]
-    return max(spans, key=lambda span: lexical_support(claim, passage.text[span[0] : span[1]]))
-
-
-async def cosine_support(claim: str, passage: PromptPassage, embedder: Embedder) -> float:
-    """Best cosine of the claim and a sentence of the passage.
-
-    0 where nothing can be embedded, and for a claim with a number that the passage does not hold: vectors
-    hardly tell figures apart.
+    Attributes:
+        support: 0..1.
+        span: Where its best support stands; `None` if nothing supports it, or nothing needs to.
     """
-    sentences = [passage.text[start:end] for start, end in sentence_spans(passage.text)]
-    if not sentences or number_support(claim, passage.text) < 1.0:
-        return 0.0
-    try:
-        asked, *vectors = await embedder.embed_queries([claim, *sentences])
-    except ModelUnavailable:
-        return 0.0
-    return max(_dot(asked, vector) for vector in vectors)
+
+    support: float
+    verdict: Verdict
+    span: EvidenceSpan | None = None
+
+
+EXEMPT = Judgement(1.0, "exempt")
+
+
+class Grounder:
+    """Holds sentences against the passages that were supplied.
+
+    Args:
+        passages: The passages.
+        embedder: Asked about a claim that shares few words with its passage.
+    """
+
+    def __init__(self, passages: Sequence[PromptPassage], embedder: Embedder) -> None:
+        self._grounds = {
+            passage.number: Ground(passage.text, passage.title, passage.language) for passage in passages
+        }
+        self._embedder = embedder
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._grounds
+
+    async def judge(self, sentence: str, cited: Sequence[EvidenceSpan] = ()) -> Judgement:
+        """What supports a sentence.
+
+        Args:
+            sentence: Without citation marks.
+            cited: What it cites, checked; exact quotations support themselves.
+        """
+        if is_exempt(sentence) and not cited:
+            return EXEMPT
+        support, number = max(
+            ((self.words_support(sentence, [number]), number) for number in self._grounds), default=(0.0, 0)
+        )
+        if cited:
+            together = self.words_support(sentence, [span.number for span in cited])
+            if together >= min(support, SUPPORTED):
+                support, number = together, cited[0].number
+        if support < SUPPORTED and number:
+            named = {span.number for span in cited} or {number}
+            for one in sorted(named):
+                told = await self.meaning_support(sentence, one, cited=bool(cited))
+                support, number = max((support, number), (told, one))
+        verdict = _verdict(support)
+        if verdict == "unsupported":
+            return Judgement(support, verdict)
+        span = next((span for span in cited if span.number == number), None) or self.span(sentence, number)
+        return Judgement(support, verdict, span)
+
+    def words_support(self, sentence: str, numbers: Sequence[int]) -> float:
+        """Support by the words of one passage, or of several together; 0..1."""
+        grounds = [self._grounds[number] for number in dict.fromkeys(numbers)]
+        if not grounds:
+            return 0.0
+        alone = max(ground.support(wording(sentence, ground.language)) for ground in grounds)
+        if len(grounds) < 2:
+            return alone
+        together = Ground("\n".join(ground.text for ground in grounds), language=grounds[0].language)
+        return max(alone, together.support(wording(sentence, together.language)))
+
+    def words_shared(self, sentence: str, number: int) -> float:
+        """Share of the sentence's words that a passage holds, 0..1."""
+        ground = self._grounds[number]
+        return ground.words(wording(sentence, ground.language))
+
+    async def meaning_support(self, sentence: str, number: int, *, cited: bool = True) -> float:
+        """Support by what a passage means: the best cosine with a sentence of it.
+
+        0 where it is too small, where nothing can be embedded, and for a claim that the passage contradicts:
+        vectors hardly tell figures, names and negations apart.
+        """
+        ground = self._grounds[number]
+        claim = wording(sentence, ground.language)
+        if ground.contradicts(claim) or (not cited and ground.words(claim) < _LEAST_SHARED):
+            return 0.0
+        texts = _nearest(ground, claim)
+        try:
+            asked, *vectors = await self._embedder.embed_queries([sentence, *texts])
+        except ModelUnavailable:
+            return 0.0
+        best = max(_dot(asked, vector) for vector in vectors)
+        return best if best >= SUPPORTED_COSINE else 0.0
+
+    def span(self, sentence: str, number: int) -> EvidenceSpan:
+        """The passage's sentence that shares most with a sentence of the answer."""
+        ground = self._grounds[number]
+        return EvidenceSpan(number, *ground.spans[ground.best_sentence(wording(sentence, ground.language))])
+
+    def best(self, sentence: str) -> int | None:
+        """The passage whose words support a sentence; `None` if none does."""
+        support, number = max(
+            ((self.words_support(sentence, [number]), -number) for number in self._grounds), default=(0.0, 0)
+        )
+        return -number if support >= SUPPORTED else None
+
+
+def _nearest(ground: Ground, claim: Wording) -> list[str]:
+    """The sentences to be embedded: around the one that shares most words with the claim."""
+    first = max(0, ground.best_sentence(claim) - _EMBEDDED_SENTENCES // 2)
+    return [ground.text[start:end] for start, end in ground.spans[first : first + _EMBEDDED_SENTENCES]]
+
+
+def _verdict(support: float) -> Verdict:
+    if support >= SUPPORTED:
+        return "supported"
+    return "partial" if support >= PARTLY_SUPPORTED else "unsupported"
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def _numbers(text: str) -> frozenset[str]:
-    found = (number.replace(",", "").lstrip("0") or "0" for number in _NUMBER.findall(text))
-    return frozenset(found)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from footnote.knowledge import SearchFilters
 from footnote.models import Turn
+
+if TYPE_CHECKING:
+    from footnote.chat.provenance.models import ProvenanceRecord
 
 MESSAGE_CHARACTERS = 2_000
 """Longest question, of section 7 of the reference document."""
@@ -32,6 +35,7 @@ class ChatQuestion:
         filters: Narrow the documents that are searched.
         max_tokens: Upper bound of the answer, 50..2000.
         temperature: 0..1; the extractive answerer has none.
+        use_cache: Whether a cached answer, and cached search results, will do.
     """
 
     message: str
@@ -41,6 +45,7 @@ class ChatQuestion:
     filters: SearchFilters = field(default_factory=SearchFilters)
     max_tokens: int = 512
     temperature: float = 0.7
+    use_cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,79 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class CachePath:
+    """How a cached answer was found.
+
+    Attributes:
+        way: `exact`, or `semantic` for the answer to a question that asks the same in other words.
+        tier: `memory`, `redis` or `store`.
+        similarity: Cosine of the two questions; 1 for an exact hit.
+        age_s: Seconds since the answer was written. The question it was written for is not told: it may be
+            another member's.
+    """
+
+    way: str
+    tier: str
+    similarity: float
+    age_s: float
+
+
+Verdict = Literal["supported", "partial", "unsupported", "exempt"]
+"""`exempt` sentences claim nothing: greetings, introductions, and that the documents do not say."""
+
+Answered = Literal["full", "partial", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroundedSentence:
+    """A sentence of an answer and what it rests on.
+
+    Attributes:
+        start, end: Span in the answer's text.
+        support: How far the passage supports it, 0..1.
+        number: The passage that supports it best, which the sentence need not cite; `None` without one.
+    """
+
+    start: int
+    end: int
+    support: float
+    number: int | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How far an answer rests on the passages that were supplied.
+
+    Attributes:
+        supported, partial, unsupported: Sentences of each verdict.
+        dropped: Unsupported sentences that were taken out of the answer.
+        score: Mean support of the sentences that claim something, those dropped left out; `None` without any.
+    """
+
+    supported: int
+    partial: int
+    unsupported: int
+    dropped: int
+    score: float | None
+    sentences: tuple[GroundedSentence, ...] = ()
+
+    @classmethod
+    def of(cls, sentences: tuple[GroundedSentence, ...], *, dropped: int = 0) -> Grounding:
+        """Counts sentences."""
+        verdicts = [sentence.verdict for sentence in sentences]
+        claims = [sentence.support for sentence in sentences if sentence.verdict != "exempt"]
+        return cls(
+            supported=verdicts.count("supported"),
+            partial=verdicts.count("partial"),
+            unsupported=verdicts.count("unsupported"),
+            dropped=dropped,
+            score=round(sum(claims) / len(claims), 4) if claims else None,
+            sentences=sentences,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerMetadata:
     """What is told about an answer (section 7 of the reference document, and how sure we are).
 
@@ -123,6 +201,9 @@ class AnswerMetadata:
         passages_considered: How many passages the generator was given.
         citations_removed: Citations dropped because no supplied passage supports them.
         interrupted: The client left before the end; the stored answer is what it had been sent.
+        cache: How a cached answer was found; `None` for one written just now.
+        answered: Whether the documents hold the whole answer, a part of it, or nothing.
+        grounding: What each sentence rests on; `None` for an answer without documents.
     """
 
     tokens_used: int
@@ -138,9 +219,15 @@ class AnswerMetadata:
     citations_removed: int
     finish_reason: str
     interrupted: bool = False
+    cache: CachePath | None = None
+    answered: Answered = "full"
+    grounding: Grounding | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        if self.grounding is not None:
+            told["grounding"]["sentences"] = list(told["grounding"]["sentences"])
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +281,7 @@ class NewTurn:
 
     Attributes:
         session_title: Title of a session that this turn begins; `None` continues an existing one.
+        provenance: The answer's record, stored with it; `None` for turns that were not answered here.
     """
 
     session_id: UUID
@@ -205,3 +293,4 @@ class NewTurn:
     answer: str
     sources: list[dict[str, Any]]
     metadata: dict[str, Any]
+    provenance: ProvenanceRecord | None = None

@@ -196,6 +196,7 @@ class GenerationDelta:
         restart: The generator before failed after its first text: discard every delta received so far, the
             answer starts anew with this one. Only a fallback chain sends it.
         model: Name of the model that wrote the answer; on the last delta.
+        partial: The passages answer a part of the question only, and the answer says so.
         finish_reason: On the last delta: `stop`, `length` (cut off at `max_tokens`) or the server's own word.
     """
 
@@ -208,6 +209,7 @@ class GenerationDelta:
     restart: bool = False
     model: str = ""
     finish_reason: str = ""
+    partial: bool = False
 
 
 class Generator(Protocol):

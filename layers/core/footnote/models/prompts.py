@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from footnote.models.ports import GenerationRequest, PromptPassage, Turn
 
@@ -45,6 +46,7 @@ _TEMPLATE_MARKS = re.compile(
     re.IGNORECASE,
 )
 _CITATION = re.compile(r"\s?\[\d{1,3}\]")
+_COUNTED_NONCE = "3f9a1c7e5b2d8064"  # of the usual length and mixture
 
 
 def build_messages(request: GenerationRequest, nonce: str | None = None) -> list[dict[str, str]]:
@@ -102,14 +104,21 @@ def _question(request: GenerationRequest, nonce: str) -> str:
     return f"{_context(request.passages, nonce)}\n\n## User Question\n\n{question}"
 
 
+def passage_frame(passage: PromptPassage) -> str:
+    """All that stands around the text of a passage in a prompt, to be counted."""
+    return _block(replace(passage, text=""), _COUNTED_NONCE)
+
+
 def _context(passages: Sequence[PromptPassage], nonce: str) -> str:
-    sources = [
+    return "\n\n".join(["## Relevant Context", *(_block(passage, nonce) for passage in passages)])
+
+
+def _block(passage: PromptPassage, nonce: str) -> str:
+    return (
         f"### Source {passage.number} (Relevance: {passage.score:.2f})\n"
         f"From: {_origin(passage)}\n"
         f"<<passage {nonce}>>\n{_neutral(passage.text)}\n<<end {nonce}>>"
-        for passage in passages
-    ]
-    return "\n\n".join(["## Relevant Context", *sources])
+    )
 
 
 def _origin(passage: PromptPassage) -> str:
