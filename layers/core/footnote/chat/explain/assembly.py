@@ -71,14 +71,17 @@ def _search(record: Record, origin: Record | None) -> Search | None:
     if repeated and origin is not None:
         retrieval = {**(origin["retrieval"] or {}), "analysis": None}
     ranking: Record = retrieval or {}
+    filters: Record = record["filters"]
+    if not repeated and "filters" in ranking:
+        filters = ranking["filters"]
     return Search(
-        text=query.get("text", record["question"]),
+        text=str(query.get("text", record["question"])),
         rewritten_by=query.get("rewritten_by"),
         depends=query.get("depends", False),
         reason=query.get("reason", ""),
         referents=tuple(query.get("referents", ())),
         understood=ranking.get("analysis"),
-        filters=record["filters"] if repeated else ranking.get("filters", record["filters"]),
+        filters=filters,
         strategy=metadata["strategy"],
         degraded=metadata["degraded"],
         settings=ranking.get("settings", {}),
