@@ -20,8 +20,9 @@ EVALUATION = """
     INSERT INTO evaluation.questions
     SELECT organization_id, set_id, 1, gen_random_uuid(), NULL, '{}'
       FROM evaluation.sets WHERE organization_id = %(o)s;
-    INSERT INTO evaluation.runs (organization_id, run_id, set_id, overrides, digest, set_revision, total)
-    SELECT organization_id, gen_random_uuid(), set_id, '{}', '', 1, 1
+    INSERT INTO evaluation.runs (
+        organization_id, run_id, set_id, overrides, digest, set_revision, total, created_by)
+    SELECT organization_id, gen_random_uuid(), set_id, '{}', '', 1, 1, gen_random_uuid()
       FROM evaluation.sets WHERE organization_id = %(o)s;
     INSERT INTO evaluation.results
     SELECT organization_id, run_id, 1, '{}' FROM evaluation.runs WHERE organization_id = %(o)s;

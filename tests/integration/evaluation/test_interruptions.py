@@ -41,9 +41,8 @@ def queued(database, runs):
         await sets.create_set(context, (set_id, f"{set_id}", ""), Creation(), 50)
         asked = [golden_question(set_id, f"{number}?", (), unanswerable=True) for number in range(questions)]
         await sets.replace_questions(context, set_id, asked)
-        return (await runs.create_run(context, NewRun(new_id(), set_id, "", overrides, "d"), Creation(), 9))[
-            0
-        ]
+        new = NewRun(new_id(), set_id, "", overrides, "d")
+        return (await runs.create_run(context, new, Creation(), 9))[0]
 
     return queued
 

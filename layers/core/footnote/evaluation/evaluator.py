@@ -7,7 +7,7 @@ is leased and fenced by a counter: whoever lost the lease writes nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from footnote.evaluation.asking import ask
@@ -84,6 +84,8 @@ class Evaluator:
         lease = await self._queue.claim(context, run_id, self._settings.lease_s)
         if lease is None:
             return False
+        # On behalf of the member who started the run: nobody learns more by it than that member may.
+        context = replace(context, user_id=lease.run.created_by)
         slice_ends = min(ends, self._clock.monotonic() + self._settings.slice_s)
         work = _Work(context, lease, lease.attempts)
         try:

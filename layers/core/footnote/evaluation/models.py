@@ -131,7 +131,7 @@ class Run:
     done: int
     summary: Summary | None
     failure: str | None
-    created_by: UUID | None
+    created_by: UUID
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -131,6 +131,7 @@ class PostgresRunStore:
         self, context: OrganizationContext, run: NewRun, creation: Creation, most_open: int
     ) -> tuple[Run, bool]:
         values = creation_values(context, creation) | {
+            "user": context.acting_user(),
             "run": run.id,
             "set": run.set_id,
             "label": run.label,

@@ -50,7 +50,7 @@ CREATE TABLE evaluation.runs (
     failure text,
     request_key text,
     request_digest text NOT NULL DEFAULT '',
-    created_by uuid,
+    created_by uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     finished_at timestamptz,
