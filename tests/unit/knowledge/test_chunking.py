@@ -244,3 +244,15 @@ def test_no_structure_breaks_the_promises(blocks, title, unit_kind):
         numbered.append((body, kind, unit, path))
     parsed = document(*numbered, title=title, unit_kind=unit_kind)
     check(parsed, chunk(parsed, SETTINGS))
+
+
+def test_each_chunk_has_the_language_it_is_in():
+    german = "Die Pumpe fördert vierzig Liter Wasser in der Minute durch den oberen Filter des Behälters."
+    parsed = document(" ".join([SENTENCE] * 12), " ".join([german] * 12))
+    languages = [draft.language for draft in chunk(parsed, SETTINGS)]
+    assert set(languages) == {"en", "de"}
+    assert languages == sorted(languages, reverse=True)
+
+
+def test_a_chunk_of_few_words_leaves_its_language_to_the_document():
+    assert [draft.language for draft in chunk(document("Nur wenige Wörter hier."), SETTINGS)] == ["und"]

@@ -24,6 +24,8 @@ _SHORT = 12  # words: in so few their looks count as well
 _QUESTION = 6  # words: in longer texts a single word proves nothing
 _SINGLE_LETTER = 0.25
 _CLEAR = 0.25
+_PASSAGE = 100  # letters: in less of a document, names and figures outweigh its words
+_UNSPACED_LETTER = 2  # more letters that a letter of a script without spaces stands for
 # Ranges of the scripts that decide by themselves or narrow the choice.
 _SCRIPTS = re.compile(
     r"(?P<latin>[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)|(?P<cyrillic>[\u0400-\u052f]+)|(?P<greek>[\u0370-\u03ff\u1f00-\u1fff]+)"
@@ -33,6 +35,7 @@ _SCRIPTS = re.compile(
     r"|(?P<bn>[\u0980-\u09ff]+)|(?P<ta>[\u0b80-\u0bff]+)|(?P<te>[\u0c00-\u0c7f]+)|(?P<ka>[\u10a0-\u10ff]+)"
     r"|(?P<hy>[\u0530-\u058f]+)|(?P<am>[\u1200-\u137f]+)|(?P<km>[\u1780-\u17ff]+)|(?P<lo>[\u0e80-\u0eff]+)"
 )
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff]+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _DENSE_SCRIPTS = frozenset({"kana", "han", "hangul"})  # a letter there says as much as a short word elsewhere
 _PERSIAN = re.compile("[\u067e\u0686\u0698\u06af\u06cc]")
@@ -172,6 +175,13 @@ def detect_language(text: str) -> str:
     if east_asian and east_asian >= weighted[winner]:
         return _east_asian(scripts)
     return _by_script(winner, sample)
+
+
+def passage_language(text: str) -> str:
+    """The language of a passage; `und` for one too short to tell, where that of its document holds."""
+    letters = sum(len(run[0]) for run in _SCRIPTS.finditer(text))
+    unspaced = sum(len(run[0]) for run in _UNSPACED.finditer(text))
+    return detect_language(text) if letters + _UNSPACED_LETTER * unspaced >= _PASSAGE else UNDETERMINED
 
 
 def _east_asian(scripts: Counter[str]) -> str:

@@ -174,7 +174,7 @@ def _language(value: str, found: Operators) -> str:
     if not _LANGUAGE.fullmatch(code):
         raise _Refused(f"“{value}” is no language code such as en or de.")
     found.filters = replace(found.filters, language=code)
-    return "Only texts in this language."
+    return "Only documents in this language."
 
 
 def _after(value: str, found: Operators) -> str:

@@ -12,11 +12,13 @@ from footnote.knowledge.models import SearchFilters, TextConstraints
 from footnote.stores.postgres.database import Cursor
 from footnote.stores.postgres.lexical_index import OWN_ANALYSIS, analysis
 
-# Which of the languages that are analysed in a way of their own the organization has documents in.
+# Which of the languages that are analysed in a way of their own the organization has texts in.
 _LANGUAGES = """
     SELECT code FROM unnest(%(codes)s::text[]) AS code
      WHERE EXISTS (SELECT FROM knowledge.documents d
                     WHERE d.organization_id = %(organization_id)s AND d.language = code)
+        OR EXISTS (SELECT FROM knowledge.chunks c
+                    WHERE c.organization_id = %(organization_id)s AND c.language = code)
 """
 # Each constraint in each language, as a tsquery that holds if the English or the native analysis matches. One
 # whose words are all too common to be indexed gives none.

@@ -20,7 +20,7 @@ DROP FUNCTION knowledge.reindex_organization, knowledge.unindex_chunks, knowledg
     knowledge.spread_postings, knowledge.posting, knowledge.impact_level;
 DROP TABLE knowledge.postings, knowledge.indexed_chunks, knowledge.lexicon;
 ALTER TABLE knowledge.corpora DROP COLUMN last_chunk_number, DROP COLUMN last_term_id;
-DROP INDEX knowledge.documents_category, knowledge.documents_language;
+DROP INDEX knowledge.documents_category, knowledge.documents_language, knowledge.chunks_language;
 ALTER TABLE knowledge.documents DROP COLUMN title_lexemes;
 
 CREATE TABLE knowledge.lexicon (

@@ -4,6 +4,7 @@
 ALTER TABLE knowledge.documents ADD COLUMN title_lexemes tsvector NOT NULL DEFAULT '';
 CREATE INDEX documents_category ON knowledge.documents (organization_id, category) WHERE category IS NOT NULL;
 CREATE INDEX documents_language ON knowledge.documents (organization_id, language) WHERE language IS NOT NULL;
+CREATE INDEX chunks_language ON knowledge.chunks (organization_id, language);
 
 -- BM25 ------------------------------------------------------------------------------------------------------
 DROP TABLE knowledge.postings, knowledge.lexicon;
