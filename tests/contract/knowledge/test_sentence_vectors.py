@@ -1,11 +1,13 @@
 """Vectors of sentences: stored with their chunks, gone with them, compared by every `SearchSnapshot`."""
 
+import struct
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from footnote.knowledge import SearchFilters, sentence_spans
+from footnote.knowledge.chunking import chunk
 from footnote.knowledge.ports import DenseQuery
 from footnote.models import EmbeddingModel, PassageVectors
 from footnote.platform.errors import TenantLeak
@@ -121,6 +123,31 @@ async def test_chunks_that_were_stored_without_are_absent(world, organization, r
     assert list(await cosines(world, organization, chunks, "otter")) == chunks[1:]
 
 
+async def test_a_document_may_be_stored_without(world, organization, rows):
+    def bare(parsed, settings):
+        return [replace(draft, sentences=()) for draft in chunk(parsed, settings)]
+
+    event = world.bucket.put(world.key(organization, "a.txt"), TEXT.encode())
+    await world.make_ingestion(chunk=bare).ingest(event)
+    assert await world.found(organization, "otter") == [TEXT]
+    assert stored(rows, organization) == []
+
+
+async def test_numbers_are_rounded_to_half_precision_and_nothing_else(world, organization, rows):
+    await world.drop(organization, "a.txt", TEXT)
+    (whole, sentences), *others = rows(
+        "SELECT v.embedding::real[], ARRAY(SELECT x::real[] FROM unnest(s.vectors) x)::real[]"
+        " FROM knowledge.chunk_vectors v JOIN knowledge.chunk_sentences s USING (organization_id, chunk_id)"
+        " WHERE organization_id = %s",
+        organization.organization_id,
+    )
+    assert others == []
+    texts = [f"a\n{TEXT}", *(TEXT[start:end] for start, end in sentence_spans(TEXT))]
+    halves = struct.Struct(f"{MODEL.dimension}e")
+    for text, kept in zip(texts, [whole, *sentences], strict=True):
+        assert kept == pytest.approx(halves.unpack(halves.pack(*word_vector(text))), rel=1e-6)
+
+
 async def test_anothers_sentences_do_not_exist(world, organization, stranger):
     await world.drop(organization, "a.txt", TEXT)
     chunks = await chunk_ids(world, organization)
@@ -166,6 +193,6 @@ async def test_sentences_without_their_vectors_are_never_stored(world, organizat
             return [PassageVectors(word_vector(text), [word_vector("one")]) for text in texts]
 
     event = world.bucket.put(world.key(organization, "a.txt"), TEXT.encode())
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(ValueError, match="has 4 sentences and 1 vectors"):
         await world.make_ingestion(embedder=Forgetful()).ingest(event)
     assert await world.found(organization, "otter") == []

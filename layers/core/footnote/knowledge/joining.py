@@ -44,7 +44,7 @@ class JoiningEmbedder:
 
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         found = await self.embed_passages_with_sentences(texts, [()] * len(texts))
-        return [one.vector for one in found]
+        return [list(one.vector) for one in found]
 
     async def embed_passages_with_sentences(
         self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]

@@ -33,8 +33,8 @@ class PassageVectors:
         sentences: One for each span that was asked for, in order.
     """
 
-    vector: list[float]
-    sentences: list[list[float]]
+    vector: Sequence[float]
+    sentences: Sequence[Sequence[float]]
 
 
 class Embedder(Protocol):

@@ -120,7 +120,7 @@ def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, 
 
 def decode_with_spans(
     content: bytes, counts: Sequence[int], dimension: int
-) -> tuple[EmbeddingModel, Vectors, list[Vectors]]:
+) -> tuple[EmbeddingModel, Vectors, list[list[array[float]]]]:
     """Model, vectors of the texts and, for each text, vectors of its spans.
 
     Args:
@@ -134,7 +134,9 @@ def decode_with_spans(
     with _reading():
         answer = json.loads(content)
         vectors = _rows(answer, "vectors", len(counts), dimension)
-        of_spans = iter(_rows(answer, "span_vectors", sum(counts), dimension))
+        # Left as they come: numbers of their own for so many of them take as long as all the rest.
+        packed = _numbers(answer, "span_vectors", sum(counts), dimension)
+        of_spans = (packed[start : start + dimension] for start in range(0, len(packed), dimension))
         return _model(answer), vectors, [list(islice(of_spans, count)) for count in counts]
 
 
@@ -152,6 +154,11 @@ def _model(answer: dict[str, Any]) -> EmbeddingModel:
 
 def _rows(answer: dict[str, Any], name: str, count: int, dimension: int) -> Vectors:
     """The vectors under `name`, of which there must be `count`."""
+    numbers = _numbers(answer, name, count, dimension).tolist()
+    return [numbers[start : start + dimension] for start in range(0, len(numbers), dimension)]
+
+
+def _numbers(answer: dict[str, Any], name: str, count: int, dimension: int) -> array[float]:
     values = array("f", base64.b64decode(answer[name], validate=True))
     if sys.byteorder == "big":
         values.byteswap()
@@ -160,8 +167,7 @@ def _rows(answer: dict[str, Any], name: str, count: int, dimension: int) -> Vect
             f"{name}: {len(values)} numbers of dimension {answer['dimension']} instead of {count} vectors of "
             f"dimension {dimension}"
         )
-    numbers = values.tolist()
-    return [numbers[start : start + dimension] for start in range(0, len(numbers), dimension)]
+    return values
 
 
 def _batches(spans: Sequence[Spans], most: int) -> Iterator[tuple[int, int]]:

@@ -7,13 +7,13 @@ from typing import Any
 
 from footnote.knowledge.ports import DenseQuery
 from footnote.models.ports import SentenceScore
-from footnote.stores.postgres.vectors import vectors_literal
+from footnote.stores.postgres.vectors import vector_literal
 
 COSINES = """
     SELECT s.organization_id, s.chunk_id, s.starts, s.ends,
            ARRAY(SELECT (1 - (v.vector <=> q.vector))::real
                    FROM unnest(s.vectors) WITH ORDINALITY AS v (vector, place)
-                  CROSS JOIN unnest(%(vectors)s::halfvec[]) WITH ORDINALITY AS q (vector, place)
+                  CROSS JOIN unnest(%(vectors)s::text[]::halfvec[]) WITH ORDINALITY AS q (vector, place)
                   ORDER BY v.place, q.place) AS cosines
       FROM knowledge.chunk_sentences s JOIN knowledge.embedding_models m USING (embedding_model_id)
      WHERE s.organization_id = %(organization_id)s AND s.chunk_id = ANY(%(chunk_ids)s)
@@ -32,7 +32,7 @@ def values(chunk_ids: Sequence[int], queries: Sequence[DenseQuery]) -> dict[str,
         raise ValueError("sentences are compared with vectors of one model at a time")
     return {
         "chunk_ids": list(chunk_ids),
-        "vectors": vectors_literal([query.vector for query in queries]),
+        "vectors": [vector_literal(query.vector) for query in queries],
         "model": model.name,
         "revision": model.revision,
     }

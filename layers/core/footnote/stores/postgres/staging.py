@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from footnote.knowledge.language import UNDETERMINED
 from footnote.knowledge.models import ChunkDraft
 from footnote.knowledge.ports import StagedVersion, Superseded
 from footnote.models.ports import PassageVectors
 from footnote.stores.postgres.claims import OPEN_STAGES
 from footnote.stores.postgres.database import Cursor
 from footnote.stores.postgres.lexical_index import LEXEMES, analysis
-from footnote.stores.postgres.vectors import vector_literal, vectors_literal
+from footnote.stores.postgres.vectors import HalfVectors, HalfVectorsDumper
 
 JOB = "organization_id = %(organization_id)s AND document_id = %(document_id)s AND version = %(version)s"
 MINE = f"{JOB} AND fence = %(fence)s AND stage IN {OPEN_STAGES}"
@@ -31,8 +32,9 @@ _STAGE = f"""
         SELECT r.*, to_tsvector('english', r.common) AS plain
           FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
               ordinal int, text text, char_start int, char_end int, heading_path text[],
-              unit_from int, unit_to int, unit_label text, token_count int, sha256 text,
-              common text, native text, configuration text, starts int[], ends int[])
+              unit_from int, unit_to int, unit_label text, token_count int, sha256 text, language text,
+              common text, native text, configuration text,
+              starts int[], ends int[], sentences_before int)
     ), mine AS (
         SELECT organization_id, document_id, version FROM knowledge.document_versions WHERE {MINE}
     ), stored AS (
@@ -40,7 +42,7 @@ _STAGE = f"""
             organization_id, document_id, version, ordinal, text, char_start, char_end, heading_path,
             unit_from, unit_to, unit_label, token_count, language, embedded_sha256, lexemes, lexical_length)
         SELECT m.organization_id, m.document_id, m.version, d.ordinal, d.text, d.char_start, d.char_end,
-               d.heading_path, d.unit_from, d.unit_to, d.unit_label, d.token_count, %(language)s,
+               d.heading_path, d.unit_from, d.unit_to, d.unit_label, d.token_count, d.language,
                decode(d.sha256, 'hex'), {LEXEMES.format("d")},
                (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(d.plain) w)
           FROM draft d CROSS JOIN mine m
@@ -49,15 +51,15 @@ _STAGE = f"""
     ), embedded AS (
         INSERT INTO knowledge.chunk_vectors (
             organization_id, chunk_id, document_id, version, embedding_model_id, embedding)
-        SELECT s.organization_id, s.chunk_id, s.document_id, s.version, %(model_id)s, e.vector::halfvec
+        SELECT s.organization_id, s.chunk_id, s.document_id, s.version, %(model_id)s, e.vector
           FROM stored s
-          JOIN unnest(%(ordinals)s::int[], %(vectors)s::text[]) AS e (ordinal, vector) USING (ordinal)
+          JOIN unnest(%(ordinals)s::int[], %(vectors)s::halfvec[]) AS e (ordinal, vector) USING (ordinal)
     ), read AS (
         INSERT INTO knowledge.chunk_sentences (
             organization_id, chunk_id, embedding_model_id, starts, ends, vectors)
-        SELECT s.organization_id, s.chunk_id, %(model_id)s, d.starts, d.ends, e.vectors::halfvec[]
+        SELECT s.organization_id, s.chunk_id, %(model_id)s, d.starts, d.ends,
+               (%(sentences)s::halfvec[])[d.sentences_before + 1:d.sentences_before + cardinality(d.starts)]
           FROM stored s JOIN draft d USING (ordinal)
-          JOIN unnest(%(ordinals)s::int[], %(sentences)s::text[]) AS e (ordinal, vectors) USING (ordinal)
          WHERE cardinality(d.starts) > 0
     )
     SELECT (SELECT count(*) FROM stored) AS stored FROM mine
@@ -97,15 +99,16 @@ async def stage_chunks(
 
     Raises:
         Superseded: The job is not this worker's any more.
+        ValueError: A chunk has more or fewer sentences than vectors of them.
     """
     values = {
         **names,
-        "language": version.language,
-        "rows": json.dumps([_row(chunk, version.language) for chunk in chunks], ensure_ascii=False),
+        "rows": json.dumps(list(_rows(chunks, vectors, version.language)), ensure_ascii=False),
         "ordinals": [chunk.ordinal for chunk in chunks],
-        "vectors": [vector_literal(one.vector) for one in vectors],
-        "sentences": [vectors_literal(one.sentences) for one in vectors],
+        "vectors": HalfVectors.of([one.vector for one in vectors]),
+        "sentences": HalfVectors.of([sentence for one in vectors for sentence in one.sentences]),
     }
+    cursor.adapters.register_dumper(HalfVectors, HalfVectorsDumper)
     await cursor.execute(_STAGE, values)
     row = await cursor.fetchone()
     if row is None:
@@ -113,8 +116,24 @@ async def stage_chunks(
     return int(row["stored"])
 
 
-def _row(chunk: ChunkDraft, language: str) -> dict[str, Any]:
+def _rows(
+    chunks: Sequence[ChunkDraft], vectors: Sequence[PassageVectors], language: str
+) -> Iterator[dict[str, Any]]:
+    """All sentences' vectors are sent as one array: each row says where its own begin."""
+    before = 0
+    for chunk, one in zip(chunks, vectors, strict=True):
+        if len(one.sentences) != len(chunk.sentences):
+            raise ValueError(
+                f"chunk {chunk.ordinal} has {len(chunk.sentences)} sentences and {len(one.sentences)} vectors"
+            )
+        yield _row(chunk, language) | {"sentences_before": before}
+        before += len(one.sentences)
+
+
+def _row(chunk: ChunkDraft, document_language: str) -> dict[str, Any]:
+    language = document_language if chunk.language == UNDETERMINED else chunk.language
     return {
+        "language": language,
         "ordinal": chunk.ordinal,
         "text": chunk.text,
         "char_start": chunk.start,
