@@ -9,11 +9,14 @@ from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from footnote.chat import ChatQuestion
+from footnote.chat.explain import Explanation
 from footnote.composition import container
 from footnote.identity import require
 from footnote.platform.context import OrganizationContext
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
+from footnote.platform.pages import PageFormat, page_response, wants_page
+from functions.chat.explanation_page import explanation_page
 from functions.chat.models import ChatMessage, ChatMessages, ChatRequest, ChatResponse, ChatSessions
 from functions.chat.streaming import EventStreamResponse, frames
 
@@ -23,6 +26,10 @@ _STREAM = {
     "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`,"
     " `usage`, and last `done` or `error`.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+_PAGE = {
+    "description": "The explanation; a page with `Accept: text/html` or `format=html`.",
+    "content": {"text/html": {"schema": {"type": "string"}}},
 }
 
 
@@ -75,6 +82,21 @@ async def delete_session(session_id: UUID, context: Identity) -> None:
     """Deletes a conversation; it is invisible at once."""
     require(context, "chat:write")
     await container().conversations.delete(context, session_id)
+
+
+@router.get("/messages/{message_id}/explain", response_model=Explanation, responses={200: _PAGE})
+async def explain_message(
+    message_id: UUID,
+    request: Request,
+    context: Identity,
+    chosen: Annotated[PageFormat | None, Query(alias="format")] = None,
+) -> Response | Explanation:
+    """How an answer came about, and whether it still holds; as data, or as a page a person can read."""
+    require(context, "chat:read")
+    explanation = await container().explanations.explain(context, message_id)
+    if wants_page(request, chosen):
+        return page_response(explanation_page(explanation))
+    return explanation
 
 
 async def _stream(question: ChatQuestion, request: Request, context: OrganizationContext) -> Response:

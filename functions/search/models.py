@@ -30,6 +30,19 @@ class SearchRequest(RequestModel):
     )
 
 
+class ExplainRequest(RequestModel):
+    """A search, and the document that it should have found."""
+
+    query: Annotated[Text, Field(min_length=1, max_length=MAX_QUERY_CHARACTERS)] = Field(
+        examples=["How are documents cut into chunks?"]
+    )
+    document_id: UUID
+    limit: int | None = Field(default=10, ge=1, le=50, description="`null`: as many as the question needs.")
+    strategy: Strategy = "auto"
+    filters: FilterRequest = FilterRequest()
+    history: list[TurnRequest] = Field(default=[], max_length=50, description="As in `POST /search`.")
+
+
 class ResultLocation(BaseModel):
     """Where in the document: pages, slides or sheets `from` to `to`, counted from 1."""
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from footnote.composition import container
 from footnote.identity import require
 from footnote.knowledge import contextual_query
+from footnote.knowledge.standing import DocumentExplanation
 from footnote.platform.http import Identity
-from functions.search.models import SearchRequest, SearchResponse
+from footnote.platform.pages import PageFormat, page_response, wants_page
+from functions.search.explanation_page import explanation_page
+from functions.search.models import ExplainRequest, SearchRequest, SearchResponse
 
 router = APIRouter(tags=["Search"])
+
+_PAGE = {
+    "description": "The explanation; a page with `Accept: text/html` or `format=html`.",
+    "content": {"text/html": {"schema": {"type": "string"}}},
+}
 
 
 @router.post("/search")
@@ -30,3 +40,27 @@ async def search(body: SearchRequest, context: Identity) -> SearchResponse:
         strategy=body.strategy,
     )
     return SearchResponse.of(found, query.text, (services.clock.monotonic() - started) * 1000)
+
+
+@router.post("/search/explain", response_model=DocumentExplanation, responses={200: _PAGE})
+async def explain_search(
+    body: ExplainRequest,
+    request: Request,
+    context: Identity,
+    chosen: Annotated[PageFormat | None, Query(alias="format")] = None,
+) -> Response | DocumentExplanation:
+    """Why a search did, or did not, find a document: its exact scores and ranks, and the first cause."""
+    require(context, "search:query")
+    services = container()
+    turns = [turn.to_turn() for turn in body.history]
+    explanation = await services.document_explainer.explain(
+        context,
+        await contextual_query(body.query, turns, services.embedder),
+        body.document_id,
+        filters=body.filters.to_filters(),
+        limit=body.limit,
+        strategy=body.strategy,
+    )
+    if wants_page(request, chosen):
+        return page_response(explanation_page(explanation))
+    return explanation

@@ -11,6 +11,7 @@ from footnote.platform.errors import NotPermitted
 
 Permission = Literal[
     "billing:manage",
+    "chat:audit",
     "chat:read",
     "chat:write",
     "documents:delete",
@@ -28,7 +29,12 @@ _VIEWER: frozenset[Permission] = frozenset(
     {"chat:read", "chat:write", "documents:read", "organization:read", "search:query"}
 )
 _MEMBER: frozenset[Permission] = _VIEWER | {"documents:write", "evaluation:read", "evaluation:write"}
-_ADMIN: frozenset[Permission] = _MEMBER | {"documents:delete", "evaluation:run", "organization:manage"}
+_ADMIN: frozenset[Permission] = _MEMBER | {
+    "chat:audit",
+    "documents:delete",
+    "evaluation:run",
+    "organization:manage",
+}
 _OWNER: frozenset[Permission] = _ADMIN | {"billing:manage"}
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = MappingProxyType(

@@ -16,6 +16,7 @@ from footnote.chat import Message, NewTurn, Session
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import NotFound
 from footnote.stores.postgres.database import Database
+from footnote.stores.postgres.provenance import insert_record
 
 _SESSION = """
 SELECT session_id, title, message_count, created_at, updated_at
@@ -119,6 +120,8 @@ class PostgresConversationStore:
             if row is None:
                 raise _no_session()
             await cursor.execute(_INSERT, values | {"count": row["message_count"]})
+            if turn.provenance is not None:
+                await insert_record(cursor, turn.provenance)
 
     async def sessions(
         self, context: OrganizationContext, *, before: tuple[datetime, UUID] | None, limit: int
