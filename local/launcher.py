@@ -31,6 +31,7 @@ class StackProcess:
         detached: Whether it outlives this process.
         settings: Environment variables of settings that functions are to have (`local.overrides`); they win
             over those of this process.
+        reranker: The model directory of a cross-encoder that is to be served as well.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class StackProcess:
         *,
         detached: bool,
         settings: Mapping[str, str] | None = None,
+        reranker: Path | None = None,
     ) -> None:
         self._log = data.logs / "gateway.log"
         arguments: list[str | Path] = [
@@ -54,6 +56,8 @@ class StackProcess:
             "--runner",
             runner,
         ]
+        if reranker is not None:
+            arguments += ["--reranker", reranker]
         command = child_command(
             [sys.executable, "-m", "local.serve", *arguments],
             reads=(

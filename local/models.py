@@ -1,4 +1,4 @@
-"""The embedding model's files, built once, and the container that serves them."""
+"""The model containers: what they need to start, and the embedding model's files, which are built once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from footnote.platform.manifest import FunctionManifest, load_manifest
@@ -16,13 +16,75 @@ from local.interpreter import bare_python
 from local.layers import LayerStore
 from local.stack import StackConfig
 
-_NAME = "embedding"
+_EMBEDDING, _RERANKING = "embedding", "reranking"
 MODEL_LAYER = "inference"
 """The layer that the model's files are built with."""
 
 
+class _Container:
+    """A function of kind `container`, to be run as SageMaker would run it.
+
+    Args:
+        name: Its folder under `functions/`.
+        repository: The checkout.
+        cache: Where layers and model files are kept.
+        layers: The layers of this checkout.
+    """
+
+    def __init__(self, name: str, repository: Path, cache: Path, layers: LayerStore) -> None:
+        self.folder = repository / "functions" / name
+        self._repository = repository
+        self._cache = cache
+        self._layers = layers
+
+    @property
+    def manifest(self) -> FunctionManifest:
+        return load_manifest(self.folder / "function.toml")
+
+    def environment(self) -> dict[str, str]:
+        """What its Python needs, and nothing of ours."""
+        path = [self._repository, *self._layers.python_path(self.manifest.layers)]
+        return {
+            "PATH": os.pathsep.join((str(bare_python(self._cache).parent), os.defpath)),
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "PYTHONSAFEPATH": "1",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+        }
+
+    def engine(
+        self, config: StackConfig, name: str, title: str, port: int, model: Path, settings: Mapping[str, str]
+    ) -> ModelsEngine:
+        """The container of one stack.
+
+        Args:
+            config: The stack.
+            name: Of the engine.
+            title: Of the engine, for people.
+            port: Where it listens.
+            model: Its model directory.
+            settings: Further variables of its environment.
+        """
+        return ModelsEngine(
+            name,
+            title,
+            self.folder / self.manifest.handler,
+            port,
+            environment=self.environment()
+            | {
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+                f"{self.folder.name.upper()}_MODEL_DIRECTORY": str(model),
+                **settings,
+                **self.manifest.environment,
+            },
+            reads=(Path(sys.base_prefix), self._repository, self._cache, model),
+            log=config.data.logs / f"{name}.log",
+            run_directory=config.data.run,
+        )
+
+
 class EmbeddingModel:
-    """Prepares `functions/embedding` to run as its container would.
+    """Prepares `functions/embedding`.
 
     Args:
         repository: The checkout.
@@ -34,18 +96,15 @@ class EmbeddingModel:
         self._repository = repository
         self._cache = cache
         self._layers = layers
-        self._folder = repository / "functions" / _NAME
-
-    @property
-    def manifest(self) -> FunctionManifest:
-        return load_manifest(self._folder / "function.toml")
+        self._container = _Container(_EMBEDDING, repository, cache, layers)
 
     @property
     def directory(self) -> Path:
         """The model directory; another one for each state of what it is built from."""
-        sources = [self._folder / "build.py", *sorted((self._folder / "model").glob("*.py"))]
+        folder = self._container.folder
+        sources = [folder / "build.py", *sorted((folder / "model").glob("*.py"))]
         lock = self._repository / self._layers.manifest(MODEL_LAYER).requirements
-        return self._cache / "models" / f"{_NAME}-{_digest([lock, *sources])}"
+        return self._cache / "models" / f"{_EMBEDDING}-{_digest([lock, *sources])}"
 
     @property
     def is_built(self) -> bool:
@@ -60,7 +119,7 @@ class EmbeddingModel:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [bare_python(self._cache), "-m", "functions.embedding.build", "--output", self.directory],
-            env=self._environment(),
+            env=self._container.environment(),
             cwd=self._repository,
             capture_output=True,
             text=True,
@@ -71,29 +130,21 @@ class EmbeddingModel:
 
     def engine(self, config: StackConfig) -> ModelsEngine:
         """The container of one stack."""
-        return ModelsEngine(
-            self._folder / self.manifest.handler,
-            config.ports.models,
-            environment=self._environment()
-            | {
-                "SAGEMAKER_BIND_TO_PORT": str(config.ports.models),
-                "EMBEDDING_MODEL_DIRECTORY": str(self.directory),
-                **self.manifest.environment,
-            },
-            reads=(Path(sys.base_prefix), self._repository, self._cache),
-            log=config.data.logs / "models.log",
-            run_directory=config.data.run,
-        )
+        title, port = "embedding model server", config.ports.models
+        return self._container.engine(config, "models", title, port, self.directory, {})
 
-    def _environment(self) -> dict[str, str]:
-        path = [self._repository, *self._layers.python_path(self.manifest.layers)]
-        return {
-            "PATH": os.pathsep.join((str(bare_python(self._cache).parent), os.defpath)),
-            "PYTHONPATH": os.pathsep.join(map(str, path)),
-            "PYTHONSAFEPATH": "1",
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-        }
+
+def reranker_engine(config: StackConfig, layers: LayerStore) -> ModelsEngine | None:
+    """The reranking container of one stack; `None` without a cross-encoder, which costs nothing then.
+
+    The operator's `RERANKING_...` variables reach it: which graph, how many workers.
+    """
+    if config.reranker is None:
+        return None
+    container = _Container(_RERANKING, config.repository, config.cache, layers)
+    settings = {key: value for key, value in config.operator.items() if key.startswith("RERANKING_")}
+    title, port = "reranking model server", config.ports.reranker
+    return container.engine(config, "reranker", title, port, config.reranker, settings)
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -29,7 +29,7 @@ from local.engines.process import end_remembered
 from local.engines.redis import RedisEngine
 from local.gateway import Gateway
 from local.layers import LayerStore
-from local.models import EmbeddingModel
+from local.models import EmbeddingModel, reranker_engine
 from local.paths import REPOSITORY, DataPaths
 from local.ports import remembered_ports
 from local.progress import Event, LineReporter, Reporter, step
@@ -37,7 +37,7 @@ from local.secrets import StackSecrets
 from local.stack import ACCOUNT_ID, DATABASE, REGION, Ports, Runner, StackConfig
 from local.supervisor import Supervisor
 
-_ENGINE_PORTS = ("edge", "extension", "moto", "postgres", "redis", "models")
+_ENGINE_PORTS = ("edge", "extension", "moto", "postgres", "redis", "models", "reranker")
 
 
 class AlreadyRunning(RuntimeError):
@@ -60,7 +60,7 @@ def exclusive(data: DataPaths) -> Iterator[None]:
 
 
 def configure(
-    data: DataPaths, cache: Path, api_port: int, runner: Runner
+    data: DataPaths, cache: Path, api_port: int, runner: Runner, reranker: Path | None = None
 ) -> tuple[StackConfig, StackSecrets]:
     """The configuration of the stack in a data directory, the same at every start as far as it can be."""
     known = secrets.load_or_create(data.secrets)
@@ -72,6 +72,7 @@ def configure(
         secrets=known.for_secrets_manager(os.environ.get("FOOTNOTE_GENERATION_API_KEY")),
         runner=runner,
         operator=dict(os.environ),
+        reranker=reranker,
     )
     return config, known
 
@@ -80,12 +81,14 @@ def engines(config: StackConfig, known: StackSecrets, layers: LayerStore) -> lis
     """All engines of a stack; the first is stopped last."""
     data, ports = config.data, config.ports
     run = data.run
+    reranker = reranker_engine(config, layers)
     return [
         PostgresEngine(
             data.postgres, ports.postgres, known.superuser, log=data.logs / "postgres.log", run_directory=run
         ),
         RedisEngine(data.redis, ports.redis, known.redis, log=data.logs / "redis.log", run_directory=run),
         EmbeddingModel(config.repository, config.cache, layers).engine(config),
+        *([reranker] if reranker is not None else []),
         MotoEngine(
             ports.moto, log=data.logs / "aws.log", run_directory=run, region=REGION, account_id=ACCOUNT_ID
         ),
@@ -165,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--runner", choices=("runtime-api", "rie"), default="runtime-api")
+    parser.add_argument("--reranker", type=Path, help="the model directory of a cross-encoder")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
@@ -175,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with exclusive(data):
             end_leftovers(data)
-            config, known = configure(data, options.cache_dir, options.port, options.runner)
+            config, known = configure(data, options.cache_dir, options.port, options.runner, options.reranker)
             _run(serve(config, known, report))
     except Exception as error:
         logging.getLogger("footnote.local").exception("the stack ended")

@@ -25,6 +25,7 @@ ACCOUNT_ID = "123456789012"
 BUCKET = StorageSettings().bucket
 DATABASE = "footnote"
 EMBEDDING_ENDPOINT = "footnote-embedding"
+RERANKING_ENDPOINT = "footnote-reranking"
 GENERATION_SECRET = "footnote/generation"  # noqa: S105 - an id
 REDIS_SECRET = "footnote/redis"  # noqa: S105 - an id
 
@@ -38,6 +39,7 @@ _TUNING = (
     "APP_EVALUATION__",
 )
 _GENERATION = "APP_GENERATION__"
+_RERANKING = "APP_RERANKING__"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Ports:
             and SageMaker's `POST /endpoints/{name}/invocations`.
         extension: The Parameters and Secrets Lambda extension.
         moto: moto's server, which nobody but the edge talks to.
-        models: The models container.
+        models: The embedding model's container.
+        reranker: The cross-encoder's container, where there is one.
     """
 
     api: int
@@ -60,6 +63,7 @@ class Ports:
     postgres: int
     redis: int
     models: int
+    reranker: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class StackConfig:
         runner: What executes functions: our Lambda Runtime API server, or AWS's emulator (`rie`).
         repository: The checkout whose functions run.
         operator: The operator's environment; what of it functions may see is passed on.
+        reranker: The model directory of a cross-encoder; without one none is started.
     """
 
     data: DataPaths
@@ -94,6 +99,7 @@ class StackConfig:
     runner: Runner = "runtime-api"
     repository: Path = REPOSITORY
     operator: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reranker: Path | None = None
 
     @property
     def api_url(self) -> str:
@@ -114,7 +120,7 @@ class StackConfig:
 
 def is_tuning(variable: str) -> bool:
     """Whether an environment variable is a setting that the operator may choose for the functions."""
-    return variable.startswith((*_TUNING, _GENERATION))
+    return variable.startswith((*_TUNING, _GENERATION, _RERANKING))
 
 
 def function_credentials(config: StackConfig, function: str) -> Credentials:
@@ -227,12 +233,18 @@ def _stack_variables(config: StackConfig, manifest: FunctionManifest) -> dict[st
             "APP_EMBEDDING__ENDPOINT_NAME": EMBEDDING_ENDPOINT,
             "APP_EMBEDDING__RUNTIME_URL": config.edge_url,
         }
+    if config.reranker and "reranking" in grants.endpoints:
+        variables |= {
+            "APP_RERANKING__ENDPOINT_NAME": RERANKING_ENDPOINT,
+            "APP_RERANKING__RUNTIME_URL": config.edge_url,
+        }
     return variables
 
 
 def _operator_variables(config: StackConfig, manifest: FunctionManifest) -> dict[str, str]:
     generates = "generation" in manifest.grants.endpoints
-    prefixes = (*_TUNING, _GENERATION) if generates else _TUNING
+    reranks = config.reranker is not None and "reranking" in manifest.grants.endpoints
+    prefixes = (*_TUNING, *([_GENERATION] if generates else []), *([_RERANKING] if reranks else []))
     variables = {key: value for key, value in config.operator.items() if key.startswith(prefixes)}
     if generates and config.operator.get("FOOTNOTE_GENERATION_API_KEY"):
         variables[f"{_GENERATION}API_KEY_SECRET"] = GENERATION_SECRET

@@ -26,7 +26,7 @@ from local.http import HttpClient
 from local.http.asgi import HttpServer
 from local.ports import LOOPBACK
 from local.runtime.invocation import Invoker
-from local.stack import BUCKET, REGION, StackConfig
+from local.stack import BUCKET, EMBEDDING_ENDPOINT, REGION, RERANKING_ENDPOINT, StackConfig
 
 _VERSIONING = (
     b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -51,7 +51,9 @@ class Cloud:
         subscribed = [each.queue.name for each in manifests if each.queue and each.queue.s3_events]
         self.objects = ObjectStore(self.journal, Notifications(self.queues, subscribed))
         self._moto_client = HttpClient(LOOPBACK, config.ports.moto)
-        self._models_client = HttpClient(LOOPBACK, config.ports.models)
+        self._endpoints = {EMBEDDING_ENDPOINT: HttpClient(LOOPBACK, config.ports.models)}
+        if config.reranker is not None:
+            self._endpoints[RERANKING_ENDPOINT] = HttpClient(LOOPBACK, config.ports.reranker)
         self._moto = Moto(self._moto_client)
         self._secrets = SecretsManager(self._moto)
         keyring = Keyring(config, manifests)
@@ -60,7 +62,7 @@ class Cloud:
             frozenset({BUCKET}),
             s3=S3Service(self.journal, self.objects),
             sqs=SqsService(self.queues, config.edge_url),
-            sagemaker=SageMakerRuntime(self._models_client),
+            sagemaker=SageMakerRuntime(self._endpoints),
             moto=self._moto,
         )
         self._servers = [
@@ -100,7 +102,8 @@ class Cloud:
         await self.stop_delivering()
         await asyncio.gather(*(server.stop() for server in self._servers))
         self._moto_client.close()
-        self._models_client.close()
+        for endpoint in self._endpoints.values():
+            endpoint.close()
         await asyncio.to_thread(self.journal.close)
 
     async def replay(self) -> None:

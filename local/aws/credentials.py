@@ -7,11 +7,18 @@ from dataclasses import dataclass
 
 from footnote.platform.manifest import FunctionManifest
 from local.aws.errors import AwsError, access_denied
-from local.stack import EMBEDDING_ENDPOINT, Credentials, StackConfig, function_credentials, readable_secrets
+from local.stack import (
+    EMBEDDING_ENDPOINT,
+    RERANKING_ENDPOINT,
+    Credentials,
+    StackConfig,
+    function_credentials,
+    readable_secrets,
+)
 
 OPERATOR = "operator"
 # What `grants.endpoints` calls them, by the endpoint's name.
-_ENDPOINTS = {EMBEDDING_ENDPOINT: "embedding"}
+_ENDPOINTS = {EMBEDDING_ENDPOINT: "embedding", RERANKING_ENDPOINT: "reranking"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""SageMaker's `InvokeEndpoint` in front of the models server, with SageMaker's errors.
+"""SageMaker's `InvokeEndpoint` in front of the model containers, with SageMaker's errors.
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 """
@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from local.aws.credentials import Principal
 from local.aws.errors import AwsError
 from local.aws.http_types import Answer
 from local.http import HttpClient, HttpError
-from local.stack import ACCOUNT_ID, EMBEDDING_ENDPOINT
+from local.stack import ACCOUNT_ID
 
 INVOCATIONS = re.compile(r"/endpoints/([A-Za-z0-9][A-Za-z0-9-]{0,62})/invocations")
 BODY_LIMIT_BYTES = 25 * 1024 * 1024
@@ -23,11 +24,11 @@ class SageMakerRuntime:
     """Invokes the model containers.
 
     Args:
-        models: A client of the models server.
+        endpoints: A client of the container behind each endpoint, by the endpoint's name.
     """
 
-    def __init__(self, models: HttpClient) -> None:
-        self._models = models
+    def __init__(self, endpoints: Mapping[str, HttpClient]) -> None:
+        self._endpoints = endpoints
 
     async def invoke(
         self, principal: Principal, endpoint: str, headers: dict[str, str], body: bytes
@@ -38,7 +39,8 @@ class SageMakerRuntime:
             AwsError: Not granted, no such endpoint, or the model failed.
         """
         principal.require_endpoint(endpoint)
-        if endpoint != EMBEDDING_ENDPOINT:
+        container = self._endpoints.get(endpoint)
+        if container is None:
             message = f"Endpoint {endpoint} of account {ACCOUNT_ID} not found."
             raise AwsError("ValidationError", message, 400)
         passed = [
@@ -47,7 +49,7 @@ class SageMakerRuntime:
             if name in headers
         ]
         try:
-            response = await self._models.request(
+            response = await container.request(
                 "POST", "/invocations", headers=passed, body=body, timeout_s=_TIMEOUT_S
             )
         except TimeoutError:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import psutil
@@ -53,6 +54,16 @@ def up(
     sample: Annotated[
         bool, typer.Option("--sample", help="Load sample documents and ask one question.")
     ] = False,
+    reranker: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a cross-encoder (ONNX graph, tokenizer.json) to be served as well.",
+            envvar="FOOTNOTE_RERANKER",
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+        ),
+    ] = None,
 ) -> None:
     """Start the local stack: engines, functions and the API."""
     data = data_paths(data_dir)
@@ -67,7 +78,15 @@ def up(
     stack: StackProcess | None = None
     try:
         with ProgressDisplay() as progress:
-            stack, url = _start(data, _choose_port(port), runner, progress, detached=detach, settings=chosen)
+            stack, url = _start(
+                data,
+                _choose_port(port),
+                runner,
+                progress,
+                detached=detach,
+                settings=chosen,
+                reranker=reranker,
+            )
             console.print(f"Ready in {time.monotonic() - began:.1f} s.")
             with ApiClient(url) as client, said_plainly():
                 _welcome(client, data, progress, sample=sample)
@@ -104,11 +123,14 @@ def _start(
     *,
     detached: bool,
     settings: Mapping[str, str],
+    reranker: Path | None,
 ) -> tuple[StackProcess, str]:
     try:
         cache = cache_directory()
         prepare(data, cache, report, runner)
-        stack = StackProcess(data, cache, port, runner, detached=detached, settings=settings)
+        stack = StackProcess(
+            data, cache, port, runner, detached=detached, settings=settings, reranker=reranker
+        )
         try:
             return stack, stack.follow(report)
         except KeyboardInterrupt:

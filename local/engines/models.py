@@ -1,4 +1,4 @@
-"""The models server: `functions/embedding`, started as its container would be."""
+"""Model containers: `functions/embedding` and `functions/reranking`, started as SageMaker starts them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class ModelsEngine:
     """One models container: SageMaker's contract, `GET /ping` and `POST /invocations`.
 
     Args:
+        name: Names its log, pid file and place in the status.
+        title: Names it for people.
         command: The container's start command, an absolute path.
         port: TCP port on the loopback address.
         environment: As the endpoint's configuration sets it.
@@ -24,12 +26,12 @@ class ModelsEngine:
         run_directory: Where the pid file lies.
     """
 
-    name = "models"
-    title = "embedding model server"
     start_timeout_s = 60.0
 
     def __init__(
         self,
+        name: str,
+        title: str,
         command: Path,
         port: int,
         *,
@@ -38,6 +40,8 @@ class ModelsEngine:
         log: Path,
         run_directory: Path,
     ) -> None:
+        self.name = name
+        self.title = title
         self._command = command
         self.port = port
         self._environment = environment

@@ -1,10 +1,11 @@
-"""One embedding container for the tests of its contract."""
+"""One container of each kind for the tests of their contracts."""
 
 import pytest
 
 from functions.embedding.build import ensure
 from local.paths import cache_directory
 from tests.support.container import running_container
+from tests.support.cross_encoder import build_cross_encoder
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +23,22 @@ def container(model_directory, tmp_path_factory):
     with running_container(
         model_directory, log, EMBEDDING_MAX_TEXTS="16", EMBEDDING_MAX_CHARACTERS="5000",
         EMBEDDING_MAX_BODY_BYTES="65536", EMBEDDING_MAX_SPANS="64",
+    ) as running:  # fmt: skip
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(tmp_path_factory):
+    """A tiny cross-encoder with random weights and a window of 64 word pieces."""
+    return build_cross_encoder(tmp_path_factory.mktemp("cross-encoder") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def reranking_container(cross_encoder, tmp_path_factory):
+    """A running reranking container with small limits."""
+    log = tmp_path_factory.mktemp("reranking") / "log"
+    with running_container(
+        cross_encoder, log, "reranking", RERANKING_MAX_TEXTS="16", RERANKING_MAX_CHARACTERS="5000",
+        RERANKING_MAX_BODY_BYTES="65536", RERANKING_MAX_WAITING="40", RERANKING_MODEL_NAME="our/reranker",
     ) as running:  # fmt: skip
         yield running

@@ -13,9 +13,11 @@ from local.paths import REPOSITORY, DataPaths
 from local.stack import Ports, StackConfig, function_credentials, function_environment, readable_secrets
 
 
-def config(**operator: str) -> StackConfig:
-    ports = Ports(api=1, edge=2, extension=3, moto=4, postgres=5, redis=6, models=7)
-    return StackConfig(DataPaths(Path("/data")), ports, Path("/cache"), "key", {}, operator=operator)
+def config(reranker: Path | None = None, **operator: str) -> StackConfig:
+    ports = Ports(api=1, edge=2, extension=3, moto=4, postgres=5, redis=6, models=7, reranker=8)
+    return StackConfig(
+        DataPaths(Path("/data")), ports, Path("/cache"), "key", {}, operator=operator, reranker=reranker
+    )
 
 
 def manifest(**parts: Any) -> FunctionManifest:
@@ -63,6 +65,22 @@ def test_only_who_generates_learns_of_the_model_server() -> None:
         assert "HOME" not in environment
 
 
+def test_only_a_stack_with_a_cross_encoder_tells_of_its_endpoint() -> None:
+    operator = {"APP_RERANKING__TIMEOUT_S": "3", "APP_RERANKING__ENDPOINT_NAME": "elsewhere"}
+    granted = manifest(grants={"endpoints": ["reranking"]})
+
+    def told(one: FunctionManifest, reranker: Path | None) -> dict[str, str]:
+        environment = function_environment(config(reranker, **operator), one)
+        return {key: value for key, value in environment.items() if key.startswith("APP_RERANKING")}
+
+    assert told(granted, None) == told(manifest(), Path("/model")) == {}
+    assert told(granted, Path("/model")) == {
+        "APP_RERANKING__TIMEOUT_S": "3",
+        "APP_RERANKING__ENDPOINT_NAME": "footnote-reranking",
+        "APP_RERANKING__RUNTIME_URL": "http://127.0.0.1:2",
+    }
+
+
 def test_credentials_last_and_differ_between_functions() -> None:
     first, again, other = (function_credentials(config(), name) for name in ("a", "a", "b"))
     assert first == again
@@ -74,7 +92,7 @@ def test_credentials_last_and_differ_between_functions() -> None:
 def test_settings_accept_what_each_function_is_told(
     one: FunctionManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key, value in function_environment(config(), one).items():
+    for key, value in function_environment(config(Path("/model")), one).items():
         if key.startswith("APP_"):
             monkeypatch.setenv(key, value)
     settings = Settings()
