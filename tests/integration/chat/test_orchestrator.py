@@ -141,6 +141,77 @@ async def test_a_model_that_fails_at_once_is_replaced_silently_but_not_secretly(
     assert done.metadata.degraded == "The generation model failed; another one answered."
 
 
+GROUNDED = "The lighthouse of Farol was built in 1912 [1]. "
+INVENTED = "Submarines of the navy use silent propellers. "
+
+
+async def test_what_each_sentence_rests_on_is_told_and_stored(make_chat, knowing, conversations):
+    done = await answer_of(make_chat(model(GROUNDED, INVENTED, finished())), knowing)
+    grounding = done.metadata.grounding
+    assert (grounding.supported, grounding.unsupported) == (1, 1)
+    assert [(done.text[one.start : one.end], one.verdict) for one in grounding.sentences] == [
+        (GROUNDED.strip(), "supported"),
+        (INVENTED.strip(), "unsupported"),
+    ]
+    assert done.metadata.answered == "full"
+    _, stored = await conversations.messages(knowing, done.session_id, after=0, limit=2)
+    assert stored.metadata["grounding"]["sentences"][1]["verdict"] == "unsupported"
+
+
+async def test_what_nothing_supports_is_never_shown_where_it_is_to_be_dropped(make_chat, knowing):
+    chat = make_chat(model(INVENTED, GROUNDED, INVENTED, finished()), unsupported="drop")
+    events = await events_of(chat, knowing)
+    shown = "".join(event.text for event in events if isinstance(event, Token))
+    done = events[-1].answer
+    assert done.text == shown.strip() == GROUNDED.strip()
+    assert done.metadata.grounding.dropped == 2
+
+
+@pytest.mark.parametrize("unsupported", ["mark", "drop"])
+async def test_an_answer_without_any_support_gives_way_to_the_documents_own_words(
+    make_chat, knowing, unsupported
+):
+    chat = make_chat(model(INVENTED, INVENTED, finished(usage=ModelUsage(200, 30))), unsupported=unsupported)
+    events = await events_of(chat, knowing)
+    restarts = [event for event in events if isinstance(event, Restart)]
+    assert len(restarts) == (1 if unsupported == "mark" else 0)
+    done = events[-1].answer
+    assert "1912" in done.text
+    assert "Submarines" not in done.text
+    assert done.metadata.model_used == "extractive"
+    assert done.metadata.degraded.startswith("No document supports what the generation model wrote")
+    assert done.metadata.tokens_used > 230
+
+
+async def test_an_answer_without_any_support_becomes_a_refusal_if_the_documents_say_nothing(
+    make_chat, knowing
+):
+    asked = "Which enzyme splits lactose in the small intestine?"
+    done = await answer_of(make_chat(model("Lactase splits it there. ", finished())), knowing, asked)
+    assert done.metadata.abstained
+    assert done.metadata.answered == "none"
+    assert done.sources == ()
+
+
+async def test_unsupported_sentences_can_be_kept_without_a_mark(make_chat, knowing):
+    done = await answer_of(make_chat(model(INVENTED, finished()), unsupported="keep"), knowing)
+    assert done.text == INVENTED.strip()
+    assert done.metadata.grounding.unsupported == 1
+    assert done.metadata.grounding.sentences == ()
+
+
+async def test_a_model_that_admits_not_to_know_abstains(make_chat, knowing):
+    done = await answer_of(make_chat(model("The documents do not say.", finished())), knowing)
+    assert done.text == "The documents do not say."
+    assert (done.metadata.abstained, done.metadata.answered) == (True, "none")
+
+
+async def test_a_model_that_answers_a_part_and_says_so_is_told_as_partial(make_chat, knowing):
+    said = "The documents do not say who painted it."
+    done = await answer_of(make_chat(model(GROUNDED, said, finished())), knowing)
+    assert (done.metadata.abstained, done.metadata.answered) == (False, "partial")
+
+
 async def test_when_every_generator_fails_nothing_is_stored(make_chat, knowing, conversations):
     chat = make_chat(model("The light", ModelUnavailable("down")))
     with pytest.raises(ModelUnavailable):

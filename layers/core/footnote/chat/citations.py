@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from footnote.chat.grounding import Grounder
-from footnote.chat.support import SUPPORTED, content_terms
+from footnote.chat.support import content_terms
 from footnote.knowledge import sentence_spans
 from footnote.models import EvidenceSpan
 
@@ -27,6 +27,8 @@ _LONGEST_RANGE = 10
 _CLAIM_CHARACTERS = 1_500
 _CLAIM_TERMS = 3
 _CLAIM_HELD_CHARACTERS = 500
+_HOLDS = 0.6
+"""Support from which a citation stays: less than a whole sentence needs, it may support a part of it."""
 _CONTRIBUTES = 0.18
 """Share of a claim's words from which a passage has a part in what several support together."""
 
@@ -139,13 +141,13 @@ class CitationChecker:
         """Those that support the claim by themselves; else those that do so together."""
         alone = [number for number in cited if await self._supports(number, claim)]
         if len(alone) < len(cited) and len(cited) > 1:
-            if self._grounder.words_support(claim, cited) < SUPPORTED:
+            if self._grounder.words_support(claim, cited) < _HOLDS:
                 return self._spans(alone, claim)
             return self._spans([n for n in cited if n in alone or self._contributes(n, claim)], claim)
         return self._spans(alone, claim)
 
     async def _supports(self, number: int, claim: str) -> bool:
-        if self._grounder.words_support(claim, [number]) >= SUPPORTED:
+        if self._grounder.words_support(claim, [number]) >= _HOLDS:
             return True
         return await self._grounder.meaning_support(claim, number) > 0.0
 
@@ -153,7 +155,7 @@ class CitationChecker:
         return self._grounder.words_shared(claim, number) >= _CONTRIBUTES
 
     def _corrected(self, claim: str) -> list[EvidenceSpan]:
-        best = self._grounder.best(claim) if content_terms(claim) else None
+        best = self._grounder.best(claim, _HOLDS) if content_terms(claim) else None
         return [] if best is None else self._spans([best], claim)
 
     def _spans(self, numbers: Sequence[int], claim: str) -> list[EvidenceSpan]:

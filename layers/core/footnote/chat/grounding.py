@@ -67,9 +67,8 @@ class Grounder:
         """
         if is_exempt(sentence) and not cited:
             return EXEMPT
-        support, number = max(
-            ((self.words_support(sentence, [number]), number) for number in self._grounds), default=(0.0, 0)
-        )
+        number = self._closest(sentence)
+        support = self.words_support(sentence, [number]) if number else 0.0
         if cited:
             together = self.words_support(sentence, [span.number for span in cited])
             if together >= min(support, SUPPORTED):
@@ -117,19 +116,25 @@ class Grounder:
         except ModelUnavailable:
             return 0.0
         best = max(_dot(asked, vector) for vector in vectors)
-        return best if best >= SUPPORTED_COSINE else 0.0
+        return max(best, SUPPORTED) if best >= SUPPORTED_COSINE else 0.0
 
     def span(self, sentence: str, number: int) -> EvidenceSpan:
         """The passage's sentence that shares most with a sentence of the answer."""
         ground = self._grounds[number]
         return EvidenceSpan(number, *ground.spans[ground.best_sentence(wording(sentence, ground.language))])
 
-    def best(self, sentence: str) -> int | None:
-        """The passage whose words support a sentence; `None` if none does."""
-        support, number = max(
-            ((self.words_support(sentence, [number]), -number) for number in self._grounds), default=(0.0, 0)
+    def best(self, sentence: str, least: float) -> int | None:
+        """The passage whose words support a sentence; `None` if none does as far as that."""
+        number = self._closest(sentence)
+        return number if number and self.words_support(sentence, [number]) >= least else None
+
+    def _closest(self, sentence: str) -> int:
+        """The passage that speaks of what a sentence says, whether it says the same; 0 without passages."""
+        close = (
+            (ground.closeness(wording(sentence, ground.language)), -number)
+            for number, ground in self._grounds.items()
         )
-        return -number if support >= SUPPORTED else None
+        return -max(close, default=(0.0, 0))[1]
 
 
 def _nearest(ground: Ground, claim: Wording) -> list[str]:

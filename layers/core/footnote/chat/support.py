@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from footnote.knowledge import lexical_form, sentence_spans
 
-SUPPORTED = 0.6
+SUPPORTED = 0.7
 """Support from which a text supports a claim."""
 
 PARTLY_SUPPORTED = 0.45
@@ -135,6 +135,11 @@ class Ground:
     def words(self, claim: Wording) -> float:
         """Share of the claim's words that the text holds, 0..1; 1 for a claim without any."""
         return _share(claim.terms, self._terms)
+
+    def closeness(self, claim: Wording) -> float:
+        """Of words, numbers and names alike, whether the text contradicts the claim or not; 0..1."""
+        numbers, names = _share(claim.numbers, self._numbers), _share(claim.names, self._terms)
+        return 0.5 * self.words(claim) + 0.25 * numbers + 0.25 * names
 
     def contradicts(self, claim: Wording) -> bool:
         """A number or name of the claim is not in the text, or only one of both is negated."""
