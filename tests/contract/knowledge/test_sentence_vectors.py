@@ -15,7 +15,10 @@ from footnote.stores.postgres.housekeeping import PostgresHousekeeping
 from tests.support.ingestion import MODEL, word_vector
 from tests.support.organizations import open_database
 
-TEXT = "The ferry leaves at nine.\n\nThe otter sleeps until noon. Nobody wakes it.\n\nA heron stands in the reeds."
+TEXT = (
+    "The ferry leaves at nine.\n\nThe otter sleeps until noon. Nobody wakes it.\n\n"
+    "A heron stands in the reeds."
+)
 
 
 @pytest.fixture
