@@ -218,12 +218,12 @@ def _spans(passage: ExplainedPassage) -> str:
 def _sentences(explanation: Explanation) -> Markup | None:
     if not explanation.sentences:
         return None
-    columns = list(dict.fromkeys(name for one in explanation.sentences for name in one))
-    rows = [[_plain(one.get(name)) for name in columns] for one in explanation.sentences]
-    return section(
-        "How each sentence is supported",
-        table("Sentences of the answer", [name.replace("_", " ") for name in columns], rows),
-    )
+    rows = [
+        (one.text, one.verdict, one.support, f"[{one.number}]" if one.number is not None else None)
+        for one in explanation.sentences
+    ]
+    columns = ("Sentence", "Verdict", "Support", "Best passage")
+    return section("How each sentence is supported", table("Sentences of the answer", columns, rows))
 
 
 def _plain(value: Any) -> Content:

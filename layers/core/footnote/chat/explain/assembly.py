@@ -9,6 +9,7 @@ from footnote.chat.explain.models import (
     ExplainedCandidate,
     ExplainedDocument,
     ExplainedPassage,
+    ExplainedSentence,
     Explanation,
     Integrity,
     Quotation,
@@ -45,7 +46,7 @@ def assemble(stored: StoredAnswer, current: CurrentState, origin: ProvenanceReco
         passages=passages,
         documents=_documents(record, current),
         unplaced=_unplaced(record, passages),
-        sentences=_sentences(record["answer"]["metadata"]),
+        sentences=_sentences(record["answer"]["metadata"], stored.answer),
         models=record["models"],
         fallbacks=tuple(record["fallbacks"]),
         cache={name: record["cache"][name] for name in ("answer", "search")},
@@ -185,8 +186,15 @@ def _location(passage: Record) -> str:
     return ", ".join(parts)
 
 
-def _sentences(metadata: Record) -> tuple[Record, ...]:
+def _sentences(metadata: Record, answer: str) -> tuple[ExplainedSentence, ...]:
     """What the answer told of its sentences, one by one."""
-    grounding = metadata.get("grounding")
-    sentences = grounding.get("sentences") if isinstance(grounding, dict) else None
-    return tuple(one for one in sentences or () if isinstance(one, dict))
+    grounding: Record = metadata.get("grounding") or {}
+    return tuple(
+        ExplainedSentence(
+            text=answer[one["start"] : one["end"]],
+            verdict=one["verdict"],
+            support=one["support"],
+            number=one["number"],
+        )
+        for one in grounding.get("sentences", ())
+    )

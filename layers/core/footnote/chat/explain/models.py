@@ -101,6 +101,21 @@ class ExplainedCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedSentence:
+    """A sentence of the answer, as it was judged when it was given.
+
+    Attributes:
+        support: How far the passages support it, 0..1.
+        number: The passage that supports it best, if any does.
+    """
+
+    text: str
+    verdict: str
+    support: float
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What was searched for, and how.
 
@@ -166,7 +181,7 @@ class Explanation:
     passages: tuple[ExplainedPassage, ...]
     documents: tuple[ExplainedDocument, ...]
     unplaced: tuple[Quotation, ...]
-    sentences: tuple[dict[str, Any], ...]
+    sentences: tuple[ExplainedSentence, ...]
     models: dict[str, Any]
     fallbacks: tuple[dict[str, str], ...]
     cache: dict[str, Any]

@@ -227,7 +227,10 @@ def _fallbacks(trail: Trail, grounds: Grounds, answer: Answer) -> list[dict[str,
         events.append({"stage": "search", "reason": trail.found.degraded})
     planned, used = grounds.planned_model, answer.metadata.model_used
     if trail.grounds is not None and planned != used:
-        events.append({"stage": "generation", "reason": f"{planned} failed; {used} answered."})
+        searched = trail.found.degraded if trail.found else None
+        why = (answer.metadata.degraded or "").removeprefix(searched or "").strip()
+        told = f"{planned} was asked first, {used} answered."
+        events.append({"stage": "generation", "reason": f"{told} {why}".strip()})
     return events
 
 
