@@ -24,7 +24,7 @@ export UV_SYSTEM_CERTS ?= true
 PYTEST_OPTIONS ?= --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports lock clean
+.PHONY: help run test check format lint types imports ranker lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ imports: $(DEVELOPMENT)
 format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+ranker: $(DEVELOPMENT) ## Train and measure the ranker: SETS=DIR OPTIONS="--ablate --write"
+	$(UV) pip install --quiet --target .footnote/training --require-hashes -r requirements/training.txt
+	PYTHONPATH=.footnote/training $(BIN)/python -m tests.evaluation.train_ranker $(SETS) $(OPTIONS)
 
 lock: $(UV) ## Compile the locked requirement sets from pyproject.toml
 	UV=$(UV) requirements/compile.sh

@@ -16,6 +16,7 @@ compile() { # group, further options
 }
 
 compile development "$@"
+compile training --constraints requirements/development.txt
 for group in local runtime migrations layer-core layer-api layer-identity layer-postgres layer-redis \
     layer-documents layer-inference; do
     compile "$group" --constraints requirements/development.txt

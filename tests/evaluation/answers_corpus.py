@@ -12,7 +12,14 @@ from pathlib import Path
 from uuid import UUID
 
 from footnote.evaluation import CorpusRow
-from footnote.knowledge import Block, FeatureRanker, ParsedDocument, RetrievedPassage, Retriever, load_ensemble
+from footnote.knowledge import (
+    Block,
+    FeatureRanker,
+    ParsedDocument,
+    RetrievedPassage,
+    Retriever,
+    load_ensemble,
+)
 from footnote.knowledge.chunking import chunk
 from footnote.models import EmbeddingModel, PassageVectors
 from footnote.platform.clock import SystemClock
@@ -100,9 +107,7 @@ class Bench:
 
     async def passages(self, corpus: Corpus, question: str) -> tuple[RetrievedPassage, ...]:
         """What a question finds, as the orchestrator asks for it."""
-        found = await self.retriever.retrieve(
-            corpus.context, question, limit=self.settings.passages
-        )
+        found = await self.retriever.retrieve(corpus.context, question, limit=self.settings.passages)
         return found.passages
 
 

@@ -14,22 +14,34 @@ from footnote.platform.clock import Clock, SystemClock
 from footnote.platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from footnote.chat.caching import AnswerCache
+    from footnote.chat.explain import Explanations
     from footnote.chat.extractive import ExtractiveAnswerer
     from footnote.chat.generators import Generators
     from footnote.chat.orchestrator import ChatOrchestrator
+    from footnote.evaluation import Overrides, Subject
+    from footnote.evaluation.evaluations import GoldenSets, Runs
+    from footnote.evaluation.evaluator import Evaluator
+    from footnote.evaluation.gates import Gates
     from footnote.identity.accounts import Accounts
     from footnote.identity.authentication import Authentication
     from footnote.identity.authorization import Authorizer
-    from footnote.knowledge import Retriever
+    from footnote.knowledge import CachingRetriever, FeatureRanker, QueryRewriter, Retriever
     from footnote.knowledge.documents import Documents
     from footnote.knowledge.ingestion import Ingestion
+    from footnote.knowledge.standing import DocumentExplainer
     from footnote.knowledge.sweeping import Sweeper
-    from footnote.models import Embedder, Generator, Reranker
+    from footnote.models import Embedder, EmbeddingCache, Generator, Reranker
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
+    from footnote.platform.caching import CacheStates, TieredCache
     from footnote.stores.postgres.conversations import PostgresConversationStore
     from footnote.stores.postgres.database import Database
+    from footnote.stores.postgres.evaluation_gates import PostgresGateStore
+    from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+    from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
     from footnote.stores.postgres.search import PostgresSearchStore
+    from footnote.stores.postgres.vector_indexes import PostgresVectorIndexes
     from footnote.stores.redis.connection import RedisConnection
     from footnote.stores.redis.revocations import RedisRevocations
     from footnote.stores.s3.objects import S3ObjectStore
@@ -179,10 +191,134 @@ class Container:
         return PostgresSearchStore(self.database, self.settings.retrieval)
 
     @cached_property
-    def retriever(self) -> Retriever:
+    def uncached_retriever(self) -> Retriever:
+        return self._retriever(self.embedder)
+
+    @cached_property
+    def retriever(self) -> CachingRetriever | Retriever:
+        """Search, remembering where the settings say so."""
+        from footnote.knowledge import CachingRetriever
+
+        caches = self.settings.caches
+        if not caches.enabled or not (caches.embedding or caches.search):
+            return self.uncached_retriever
+        return CachingRetriever(
+            self._retriever,
+            embedder=self.embedder,
+            embeddings=self.embeddings if caches.embedding else None,
+            cache=self.cache if caches.search else None,
+            states=self.cache_states,
+            clock=self.clock,
+            settings_digest=self._settings_digest,
+            ttl_s=caches.search_ttl_s,
+        )
+
+    @cached_property
+    def document_explainer(self) -> DocumentExplainer:
+        from footnote.knowledge.standing import DocumentExplainer
+        from footnote.stores.postgres.standing import PostgresStandingStore
+
+        settings = self.settings.retrieval
+        store = PostgresStandingStore(self.database, settings)
+        return DocumentExplainer(self.uncached_retriever, store, self.embedder, settings)
+
+    def _retriever(self, embedder: Embedder) -> Retriever:
         from footnote.knowledge import Retriever
 
-        return Retriever(self.search_store, self.embedder, self.settings.retrieval, self.clock)
+        return Retriever(
+            self.search_store,
+            embedder,
+            self.settings.retrieval,
+            self.clock,
+            ranker=self.ranker,
+            reranker=self.reranker,
+        )
+
+    @cached_property
+    def ranker(self) -> FeatureRanker | None:
+        """The learned ranker, unless the settings leave ranking to fusion alone."""
+        if self.settings.retrieval.rerank == "off":
+            return None
+        from footnote.knowledge import FeatureRanker, load_ensemble
+
+        return FeatureRanker(load_ensemble())
+
+    @cached_property
+    def cache(self) -> TieredCache:
+        """Memory, Redis and store."""
+        from footnote.platform.caching import CacheStatistics, MemoryTier, TieredCache
+        from footnote.stores.postgres.cache import PostgresCacheTier
+
+        caches = self.settings.caches
+        redis = None
+        if caches.redis:
+            from footnote.stores.redis.cache import RedisCacheTier
+
+            redis = RedisCacheTier(self.redis)
+        return TieredCache(
+            memory=MemoryTier(self.clock, max_entries=caches.memory_entries, max_bytes=caches.memory_bytes),
+            redis=redis,
+            store=PostgresCacheTier(self.database) if caches.store else None,
+            statistics=CacheStatistics(self.clock, interval_s=caches.metrics_s),
+            max_value_bytes=caches.max_value_bytes,
+        )
+
+    @cached_property
+    def cache_states(self) -> CacheStates:
+        """What is valid now; ends the generation of what is not."""
+        from footnote.platform.caching import CacheStates
+        from footnote.stores.postgres.cache import PostgresGenerations
+
+        generations = PostgresGenerations(self.database)
+        return CacheStates(generations, self.cache, self.clock, keep_s=self.settings.caches.state_keep_s)
+
+    @cached_property
+    def embeddings(self) -> EmbeddingCache:
+        from footnote.models import EmbeddingCache
+
+        caches = self.settings.caches
+        return EmbeddingCache(
+            self.embedder,
+            self.cache,
+            self.cache_states,
+            self.clock,
+            revision_check_s=caches.revision_check_s,
+            ttl_s=caches.embedding_ttl_s,
+        )
+
+    @cached_property
+    def answers(self) -> AnswerCache | None:
+        """Cached answers; `None` where that is off."""
+        from footnote.chat.caching import AnswerCache
+        from footnote.models.prompts import PROMPT_VERSION
+        from footnote.stores.postgres.cached_questions import PostgresQuestionIndex
+
+        caches = self.settings.caches
+        if not (caches.enabled and caches.answers):
+            return None
+        index = PostgresQuestionIndex(self.database, caches.semantic_questions) if caches.semantic else None
+        return AnswerCache(
+            self.cache,
+            self.cache_states,
+            embedder=self.embedder,
+            embeddings=self.embeddings if caches.embedding else None,
+            index=index,
+            clock=self.clock,
+            settings=caches,
+            planned_model=self.generators.grounded.name,
+            basis={"prompt": PROMPT_VERSION, "settings": self._settings_digest},
+        )
+
+    @cached_property
+    def _settings_digest(self) -> str:
+        """In cache keys: all that shapes results and answers but is not named there, settings and code."""
+        from footnote import __version__
+        from footnote.platform.caching import digest
+
+        settings = self.settings
+        shaping = ("retrieval", "chat", "generation", "embedding", "reranking")
+        sections = {name: getattr(settings, name).model_dump() for name in shaping}
+        return digest({"version": __version__} | sections)
 
     @cached_property
     def objects(self) -> S3ObjectStore:
@@ -217,6 +353,13 @@ class Container:
         )
 
     @cached_property
+    def vector_indexes(self) -> PostgresVectorIndexes:
+        """For `indexer`: the process signs in to Postgres as `footnote_indexer`."""
+        from footnote.stores.postgres.vector_indexes import PostgresVectorIndexes
+
+        return PostgresVectorIndexes(self.database, self.settings.retrieval)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         """For `sweeper`: the process signs in to Postgres as `footnote_jobs`."""
         from footnote.knowledge.sweeping import Sweeper
@@ -229,6 +372,13 @@ class Container:
         from footnote.stores.postgres.conversations import PostgresConversationStore
 
         return PostgresConversationStore(self.database)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        from footnote.chat.explain import Explanations
+        from footnote.stores.postgres.provenance import PostgresProvenanceStore
+
+        return Explanations(PostgresProvenanceStore(self.database))
 
     @cached_property
     def extractive(self) -> ExtractiveAnswerer:
@@ -263,6 +413,16 @@ class Container:
         return OpenAIGenerator(settings, key)
 
     @cached_property
+    def query_rewriter(self) -> QueryRewriter | None:
+        """Words follow-ups anew by the configured model; `None` without one, and where that is off."""
+        from footnote.knowledge import ModelQueryRewriter
+
+        settings, model = self.settings.retrieval, self.language_model
+        if model is None or not settings.rewrite_with_model:
+            return None
+        return ModelQueryRewriter(model, settings.rewrite_timeout_s)
+
+    @cached_property
     def chat(self) -> ChatOrchestrator:
         from footnote.chat.orchestrator import ChatOrchestrator
         from footnote.models.prompts import PROMPT_VERSION
@@ -275,7 +435,78 @@ class Container:
             clock=self.clock,
             settings=self.settings.chat,
             prompt_version=PROMPT_VERSION,
+            rewriter=self.query_rewriter,
+            answers=self.answers,
+            uncached=self.uncached_retriever,
+            settings_digest=self._settings_digest,
         )
+
+    @cached_property
+    def golden_set_store(self) -> PostgresGoldenSetStore:
+        from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
+
+        return PostgresGoldenSetStore(self.database)
+
+    @cached_property
+    def run_store(self) -> PostgresRunStore:
+        from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+
+        return PostgresRunStore(self.database)
+
+    @cached_property
+    def gate_store(self) -> PostgresGateStore:
+        from footnote.stores.postgres.evaluation_gates import PostgresGateStore
+
+        return PostgresGateStore(self.database)
+
+    @cached_property
+    def golden_sets(self) -> GoldenSets:
+        from footnote.evaluation.evaluations import GoldenSets
+
+        return GoldenSets(self.golden_set_store, self.settings)
+
+    @cached_property
+    def evaluation_runs(self) -> Runs:
+        from footnote.evaluation.evaluations import Runs
+
+        return Runs(self.run_store, self.settings)
+
+    @cached_property
+    def gates(self) -> Gates:
+        from footnote.evaluation.gates import Gates
+
+        return Gates(self.gate_store, self.evaluation_runs, self.settings, self.clock)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """For `evaluator`: works runs off."""
+        from footnote.evaluation.evaluator import Evaluator
+
+        return Evaluator(self.run_store, self.evaluation_subject, self.settings.evaluation, self.clock)
+
+    def evaluation_subject(self, overrides: Overrides) -> Subject:
+        """The product under other settings: without caches, and without conversations that are kept."""
+        from footnote.evaluation.configuration import merged
+        from footnote.evaluation.subject import ProductSubject, Unrecorded
+
+        settings = merged(self.settings, overrides)
+        caches = settings.caches.model_copy(update={"enabled": False})
+        other = self.derived(settings.model_copy(update={"caches": caches}))
+        other.__dict__["conversations"] = Unrecorded()
+        return ProductSubject(
+            retriever=other.uncached_retriever,
+            chat=other.chat,
+            embedder=other.embedder,
+            rewriter=other.query_rewriter,
+            search_limit=settings.evaluation.search_limit,
+            history_turns=settings.chat.history_turns,
+        )
+
+    def derived(self, settings: Settings) -> Container:
+        """The services of this process under other settings, over the same connections."""
+        other = Container(settings, self.clock)
+        other.__dict__ |= {"secrets": self.secrets, "database": self.database, "embedder": self.embedder}
+        return other
 
 
 @lru_cache(maxsize=1)

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from footnote.chat.context import pack
-from footnote.chat.draft import AnswerBasis, AnswerDraft
+from footnote.chat.caching import AnswerCache, AskedQuestion, Hit, Lookup
+from footnote.chat.caching.replay import again, replay
+from footnote.chat.context import at_both_ends, pack
+from footnote.chat.draft import UNGROUNDED, AnswerBasis, AnswerDraft
 from footnote.chat.events import Done, Event, Retrieval, Usage
 from footnote.chat.generators import Generators
 from footnote.chat.models import MESSAGE_CHARACTERS, Answer, ChatQuestion, Message, NewTurn
+from footnote.chat.passages import PackedPassage
 from footnote.chat.ports import ConversationStore, PassageRetriever
+from footnote.chat.provenance.recording import Trail, grounds_of
+from footnote.knowledge import QueryRewriter, contextual_query, stand_alone
 from footnote.knowledge import Retrieval as SearchResult
-from footnote.knowledge import contextual_query
-from footnote.models import Embedder, GenerationDelta, GenerationRequest, Generator, Turn
+from footnote.models import (
+    Embedder,
+    GenerationDelta,
+    GenerationRequest,
+    Generator,
+    PromptPassage,
+    Turn,
+)
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest
@@ -45,6 +56,7 @@ class _Asked:
     history: tuple[Turn, ...]
     at: datetime
     started: float  # of the monotonic clock, seconds
+    trail: Trail
 
 
 class ChatOrchestrator:
@@ -58,6 +70,10 @@ class ChatOrchestrator:
         clock: Time.
         settings: Passages, budget, history, deadline.
         prompt_version: Version of the prompt that generators are given; stored with each answer.
+        rewriter: Words follow-up questions anew; none where rules alone do.
+        answers: Cached answers; none where that is off.
+        uncached: Search for questions that refuse caches; `retriever` by default.
+        settings_digest: Stands for all settings and code that shape an answer; stored with each.
     """
 
     def __init__(
@@ -70,14 +86,22 @@ class ChatOrchestrator:
         clock: Clock,
         settings: ChatSettings,
         prompt_version: str,
+        rewriter: QueryRewriter | None = None,
+        answers: AnswerCache | None = None,
+        uncached: PassageRetriever | None = None,
+        settings_digest: str = "",
     ) -> None:
         self._retriever = retriever
+        self._answers = answers
+        self._uncached = uncached or retriever
         self._conversations = conversations
         self._embedder = embedder
         self._generators = generators
         self._clock = clock
         self._settings = settings
         self._prompt_version = prompt_version
+        self._rewriter = rewriter
+        self._settings_digest = settings_digest
 
     async def answer(self, context: OrganizationContext, question: ChatQuestion) -> Answer:
         """The whole answer at once; same errors as `stream`."""
@@ -103,8 +127,32 @@ class ChatOrchestrator:
         """
         _validate(question)
         asked = await self._asked(context, question)
+        visit = nullcontext(Lookup())
+        async with self._answers.visit(context, _as_cached(asked)) if self._answers else visit as lookup:
+            events = self._repeat(asked, lookup.hit) if lookup.hit else self._write_anew(asked, lookup)
+            async with aclosing(events) as given:
+                async for event in given:
+                    yield event
+
+    async def _repeat(self, asked: _Asked, hit: Hit) -> AsyncGenerator[Event, None]:
+        """The events of a cached answer, which is a turn of this conversation like any other.
+
+        It is complete before its first event, and so it is stored before.
+        """
+        asked.trail.grounds = hit.answer.grounds
+        elapsed_ms = self._elapsed_ms(asked)
+        answer = again(hit, session_id=asked.session_id, message_id=new_id(), elapsed_ms=elapsed_ms)
+        await _uninterrupted(self._store(asked, answer))
+        for event in replay(hit, answer):
+            yield event
+        yield Usage(0, 0)
+        yield Done(answer)
+
+    async def _write_anew(self, asked: _Asked, lookup: Lookup) -> AsyncGenerator[Event, None]:
+        question = asked.question
         found = await self._search(asked)
-        packed = pack(found.passages, self._settings.context_tokens)
+        with asked.trail.measure("context"):
+            packed = self._packed(found)
         generator = self._generators.choose(enable_rag=question.enable_rag, has_passages=bool(packed))
         basis = AnswerBasis(
             session_id=asked.session_id,
@@ -115,12 +163,15 @@ class ChatOrchestrator:
             degraded=found.degraded,
             prompt_version=self._prompt_version,
         )
-        draft = AnswerDraft(basis, self._embedder)
+        grounds = await grounds_of(basis, found, self._embedder, settings_digest=self._settings_digest)
+        asked.trail.grounds = grounds
+        draft = AnswerDraft(basis, self._embedder, unsupported=self._settings.unsupported)
         yield _retrieval_event(basis, found)
         try:
-            async with aclosing(self._write(asked, generator, draft)) as written:
-                async for event in written:
-                    yield event
+            with asked.trail.measure("write"):
+                async with aclosing(self._write(asked, generator, draft)) as written:
+                    async for event in written:
+                        yield event
         except (asyncio.CancelledError, GeneratorExit):
             if draft.text:
                 await _uninterrupted(
@@ -129,29 +180,43 @@ class ChatOrchestrator:
             raise
         answer = draft.answer(self._elapsed_ms(asked))
         await _uninterrupted(self._store(asked, answer))
+        await lookup.keep(answer, grounds)
         yield Usage(draft.usage.input_tokens, draft.usage.output_tokens)
         yield Done(answer)
 
     async def _asked(self, context: OrganizationContext, question: ChatQuestion) -> _Asked:
         at, started = self._clock.now(), self._clock.monotonic()
+        trail = Trail(self._clock)
         limit = 2 * self._settings.history_turns
         if question.session_id is None:
-            return _Asked(context, question, new_id(), question.history[-limit:], at, started)
-        messages = await self._conversations.history(context, question.session_id, limit)
-        return _Asked(context, question, question.session_id, tuple(map(_turn, messages)), at, started)
+            return _Asked(context, question, new_id(), question.history[-limit:], at, started, trail)
+        with trail.measure("history"):
+            messages = await self._conversations.history(context, question.session_id, limit)
+        history = tuple(map(_turn, messages))
+        return _Asked(context, question, question.session_id, history, at, started, trail)
 
     async def _search(self, asked: _Asked) -> SearchResult:
         if not asked.question.enable_rag:
             return _NOT_SEARCHED
-        query, vector = await contextual_query(asked.question.message, asked.history, self._embedder)
-        return await self._retriever.retrieve(
-            asked.context,
-            query,
-            filters=asked.question.filters,
-            limit=self._settings.passages,
-            strategy="hybrid",
-            vector=vector,
-        )
+        trail = asked.trail
+        with trail.measure("understand"):
+            trail.query = await contextual_query(
+                asked.question.message,
+                asked.history,
+                self._embedder,
+                context=asked.context,
+                rewriter=self._rewriter,
+            )
+        retriever = self._retriever if asked.question.use_cache else self._uncached
+        with trail.measure("search"):
+            trail.found = await retriever.retrieve(
+                asked.context,
+                trail.query,
+                filters=asked.question.filters,
+                limit=self._settings.passages,
+                strategy="auto",
+            )
+        return trail.found
 
     async def _write(
         self, asked: _Asked, generator: Generator, draft: AnswerDraft
@@ -160,20 +225,27 @@ class ChatOrchestrator:
         request = GenerationRequest(
             context=asked.context,
             question=question.message,
-            passages=tuple(packed.prompt for packed in draft.basis.passages),
+            passages=self._in_order(draft.basis.passages),
             history=asked.history,
             max_tokens=question.max_tokens,
             temperature=question.temperature,
             timeout_s=max(0.0, self._settings.deadline_s - (self._clock.monotonic() - asked.started)),
         )
-        async with aclosing(
-            cast("AsyncGenerator[GenerationDelta, None]", generator.stream(request))
-        ) as deltas:
-            async for delta in deltas:
-                async for event in draft.take(delta):
-                    yield event
-        async for event in draft.finish():
+        async for event in _drafted(generator, request, draft):
             yield event
+        if draft.is_groundless:
+            for restart in draft.restart(UNGROUNDED):
+                yield restart
+            async for event in _drafted(self._generators.extractive, request, draft):
+                yield event
+
+    def _packed(self, found: SearchResult) -> list[PackedPassage]:
+        settings = self._settings
+        return pack(found.passages, settings.context_tokens, token_factor=settings.context_token_factor)
+
+    def _in_order(self, passages: Sequence[PackedPassage]) -> tuple[PromptPassage, ...]:
+        prompts = tuple(packed.prompt for packed in passages)
+        return at_both_ends(prompts) if self._settings.passage_order == "both_ends" else prompts
 
     async def _store(self, asked: _Asked, answer: Answer) -> None:
         is_new = asked.question.session_id is None
@@ -187,11 +259,23 @@ class ChatOrchestrator:
             answer=answer.text,
             sources=[source.as_json() for source in answer.sources],
             metadata=answer.metadata.as_json(),
+            provenance=asked.trail.record(asked.context, asked.question, answer),
         )
         await self._conversations.append_turn(asked.context, turn)
 
     def _elapsed_ms(self, asked: _Asked) -> int:
         return round(1000 * (self._clock.monotonic() - asked.started))
+
+
+async def _drafted(
+    generator: Generator, request: GenerationRequest, draft: AnswerDraft
+) -> AsyncGenerator[Event, None]:
+    async with aclosing(cast("AsyncGenerator[GenerationDelta, None]", generator.stream(request))) as deltas:
+        async for delta in deltas:
+            async for event in draft.take(delta):
+                yield event
+    async for event in draft.finish():
+        yield event
 
 
 def _validate(question: ChatQuestion) -> None:
@@ -201,6 +285,21 @@ def _validate(question: ChatQuestion) -> None:
         raise InvalidRequest(f"The message is longer than {MESSAGE_CHARACTERS} characters.")
     if question.session_id is not None and question.history:
         raise InvalidRequest("Send either a session or the history of a conversation that you keep yourself.")
+
+
+def _as_cached(asked: _Asked) -> AskedQuestion:
+    question = asked.question
+    alone = stand_alone(question.message, asked.history)
+    return AskedQuestion(
+        text=question.message,
+        filters=question.filters,
+        enable_rag=question.enable_rag,
+        max_tokens=question.max_tokens,
+        temperature=question.temperature,
+        depends_on_history=alone.depends or alone.conversation is not None,
+        has_history=bool(asked.history),
+        use_cache=question.use_cache,
+    )
 
 
 def _turn(message: Message) -> Turn:

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from footnote.chat.models import Message, NewTurn, Session
-from footnote.knowledge import Retrieval, SearchFilters, Strategy, TermAnalysis
+from footnote.knowledge import Retrieval, SearchFilters, StandAloneQuery, Strategy, TermAnalysis
 from footnote.platform.context import OrganizationContext
 
 
@@ -67,22 +67,20 @@ class PassageRetriever(Protocol):
     async def retrieve(
         self,
         context: OrganizationContext,
-        query: str,
+        query: StandAloneQuery,
         *,
         filters: SearchFilters,
-        limit: int,
+        limit: int | None,
         strategy: Strategy,
-        vector: Sequence[float] | None,
     ) -> Retrieval:
         """The best passages.
 
         Args:
             context: Whose documents.
-            query: For the lexical leg, and for the dense one without `vector`.
+            query: The message, made stand-alone.
             filters: Narrow the documents.
-            limit: How many passages at most.
-            strategy: `hybrid`, `lexical` or `vector`.
-            vector: The query's unit vector, if it is not simply that of `query`.
+            limit: How many passages at most; as many as the question needs if `None`.
+            strategy: `hybrid`, `lexical`, `vector`, or `auto` for what the question suggests.
 
         Raises:
             ServiceUnavailable: The store failed. Without the embedding model the result is lexical and

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from footnote.knowledge.chunk_atoms import Atom, Atoms
 from footnote.knowledge.chunk_prefix import Prefix
+from footnote.knowledge.language import passage_language
 from footnote.knowledge.models import Block, ChunkDraft, ParsedDocument
 from footnote.knowledge.sentences import sentence_spans
 from footnote.platform.settings import IngestionSettings
@@ -152,5 +153,6 @@ def _draft(
         unit_from=min(units, default=None),
         unit_to=max(units, default=None),
         unit_label=blocks[0].unit_label,
+        language=passage_language(text),
         sentences=tuple(sentence_spans(text)),
     )

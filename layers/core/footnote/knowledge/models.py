@@ -12,6 +12,11 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from footnote.knowledge.filters import SearchFilters as SearchFilters  # noqa: PLC0414 - of the same terms
+from footnote.knowledge.filters import TextConstraints as TextConstraints  # noqa: PLC0414
+from footnote.knowledge.trace import RetrievalTrace
+from footnote.models import SentenceScore
+
 UnitKind = Literal["page", "slide", "sheet", "section"]
 Strategy = Literal["auto", "hybrid", "lexical", "vector"]
 BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code", "caption", "note"]
@@ -99,6 +104,8 @@ class ChunkDraft:
         text: `document_text[start:end]`.
         embedding_text: What is embedded: title, heading path and text, within the model's window.
         token_count: Word pieces of `embedding_text` without the two special tokens.
+        language: ISO 639-1 code; `und` where the text is too short to tell, and the document's holds.
+        sentences: Spans of the sentences in `text`; they get vectors of their own.
     """
 
     ordinal: int
@@ -111,6 +118,14 @@ class ChunkDraft:
     unit_from: int | None = None
     unit_to: int | None = None
     unit_label: str | None = None
+    language: str = "und"
+    sentences: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def embedded_sentences(self) -> list[tuple[int, int]]:
+        """Spans of the sentences in `embedding_text`, which ends with `text`."""
+        shift = len(self.embedding_text) - len(self.text)
+        return [(start + shift, end + shift) for start, end in self.sentences]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,38 +156,6 @@ class Document:
     created_at: datetime
     updated_at: datetime
     created_by: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchFilters:
-    """Metadata filters of section 7; an empty one lets everything pass. Dates are inclusive."""
-
-    category: str | None = None
-    tags: tuple[str, ...] = ()
-    source: str | None = None
-    date_from: datetime | None = None
-    date_to: datetime | None = None
-    document_ids: tuple[UUID, ...] = ()
-    language: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TextConstraints:
-    """What a chunk's words must or must not be; it holds for both legs. An empty one lets everything pass.
-
-    Words are compared by their stems, as the lexical index does.
-
-    Attributes:
-        phrases: Each must stand in the chunk (with its title and headings), word after word.
-        excluded: None of these words or phrases may stand in it.
-        title: Words that must all stand in the document's title.
-        filename: Parts of the file's name, without regard to case.
-    """
-
-    phrases: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    title: tuple[str, ...] = ()
-    filename: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +194,7 @@ class Passage:
     unit_to: int | None
     unit_label: str | None
     language: str
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +202,12 @@ class RetrievedPassage:
     """A ranked passage with the scores that put it there.
 
     Attributes:
-        score: Fused score; with convex fusion in 0..1.
+        score: Final score, on the scale of the fused one: about 0..1 with convex fusion.
         cosine: Cosine similarity of query and chunk, -1..1; `None` if the dense leg was off.
         bm25: BM25 score, 0 without a common term; `None` if the lexical leg was off.
         dense_rank, lexical_rank: 1-based rank in its leg, `None` outside of the candidates.
+        sentences: Cosines of its sentences, in order of their places; empty where there are none.
+        neighbour_of: Chunk that it stands next to, if it was not found but joined.
     """
 
     passage: Passage
@@ -230,6 +216,8 @@ class RetrievedPassage:
     bm25: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    sentences: tuple[SentenceScore, ...] = ()
+    neighbour_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +230,8 @@ class Retrieval:
         degraded: Why a leg was left out against the request, or `None`.
         corpus_version: Changes with every activation, replacement and deletion in the organization.
         timings_ms: Milliseconds by stage.
+        cache: The cache tier that it came from; `None` if it was searched just now.
+        trace: How the ranking came about.
     """
 
     passages: tuple[RetrievedPassage, ...]
@@ -249,6 +239,8 @@ class Retrieval:
     degraded: str | None = None
     corpus_version: int = 0
     timings_ms: dict[str, float] = field(default_factory=dict)
+    cache: str | None = None
+    trace: RetrievalTrace | None = None
 
     @property
     def documents(self) -> tuple[UUID, ...]:

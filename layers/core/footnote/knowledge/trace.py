@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from footnote.knowledge.analysis.models import QueryAnalysis
-from footnote.knowledge.models import SearchFilters
+from footnote.knowledge.filters import SearchFilters
 
 
 class Outcome(StrEnum):

@@ -62,10 +62,11 @@ class StandAloneQuery:
 
     @property
     def expansions(self) -> tuple[Expansion, ...]:
-        """For a lexical leg that weighs its words: `message` with these is better than `text` alone."""
-        if not self.referents or self.rewritten_by == "model":
-            return ()
-        return (Expansion(self.message, self.referents, REFERENT_WEIGHT),)
+        """What stands beside `lexical_text` in a lexical leg that weighs its words.
+
+        Beside a model's wording too: it names one thing where the conversation may have meant another.
+        """
+        return (Expansion(self.message, self.referents, REFERENT_WEIGHT),) if self.referents else ()
 
     @property
     def lexical_text(self) -> str:

@@ -1,0 +1,133 @@
+"""From the pool of candidates to a ranked list, each step behind a setting, each candidate accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from footnote.knowledge.ranking.blending import blend
+from footnote.knowledge.ranking.diversity import diversified
+from footnote.knowledge.ranking.duplicates import near_duplicates
+from footnote.knowledge.ranking.evidence import RankingEvidence
+from footnote.knowledge.ranking.features import Contender
+from footnote.knowledge.ranking.signals import freshness, title_match
+from footnote.knowledge.trace import Outcome
+from footnote.platform.settings import RetrievalSettings
+
+
+@dataclass(slots=True)
+class Ranked:
+    """A candidate on its way through the ranking.
+
+    Attributes:
+        fused_rank, rerank_rank: 1-based; `None` where no reranker looked at it.
+        rerank_score: The reranker's, on the scale of the fused scores or 0..1.
+        score: Blended, with signals: what the order is by.
+        outcome, reason: Why it stays or goes.
+    """
+
+    contender: Contender
+    fused_rank: int
+    score: float
+    rerank_score: float | None = None
+    rerank_rank: int | None = None
+    signals: dict[str, float] = field(default_factory=dict)
+    outcome: Outcome = Outcome.KEPT
+    reason: str = ""
+
+
+def rank(
+    query: str,
+    pool: Sequence[Contender],
+    reranked: Sequence[float] | None,
+    evidence: RankingEvidence | None,
+    *,
+    limit: int,
+    settings: RetrievalSettings,
+    now: datetime,
+) -> list[Ranked]:
+    """All of the pool, best first; those with `Outcome.KEPT` are the result.
+
+    Args:
+        query: The text of the query.
+        pool: Best fused score first.
+        reranked: The reranker's scores of the first so many of the pool, or `None` without one.
+        evidence: Has everybody's cosine with everybody where diversity is on.
+        limit: How many to keep.
+        settings: Weights and thresholds of the stages.
+        now: For the age of documents.
+    """
+    ranked = _blended(pool, reranked, settings.rerank_weight)
+    _add_signals(query, ranked, settings, now)
+    head = len(reranked) if reranked is not None else len(ranked)
+    ordered = [*_by_score(ranked[:head]), *_by_score(ranked[head:])]
+    if settings.diversity > 0 and evidence is not None:
+        ordered = _diversified(ordered, pool, evidence, settings.diversity)
+    if settings.near_duplicates is not None:
+        _mark_duplicates(ordered, settings.near_duplicates)
+    _cut(ordered, limit, settings.cut_below)
+    return ordered
+
+
+def _blended(pool: Sequence[Contender], reranked: Sequence[float] | None, weight: float) -> list[Ranked]:
+    ranked = [Ranked(one, place, one.fused) for place, one in enumerate(pool, start=1)]
+    if reranked is None:
+        return ranked
+    final = blend(reranked, [one.fused for one in pool[: len(reranked)]], weight)
+    for one, score, opinion in zip(ranked, final, reranked, strict=False):
+        one.score, one.rerank_score = score, opinion
+    by_opinion = sorted(range(len(reranked)), key=lambda place: (-reranked[place], place))
+    for position, place in enumerate(by_opinion, start=1):
+        ranked[place].rerank_rank = position
+    return ranked
+
+
+def _add_signals(query: str, ranked: Sequence[Ranked], settings: RetrievalSettings, now: datetime) -> None:
+    for one in ranked:
+        passage = one.contender.passage
+        if settings.freshness_weight:
+            value = freshness(passage.updated_at, now, settings.freshness_half_life_days)
+            one.signals["freshness"] = round(settings.freshness_weight * value, 4)
+        if settings.title_weight:
+            one.signals["title"] = round(settings.title_weight * title_match(query, passage.title), 4)
+        one.score += sum(one.signals.values())
+
+
+def _by_score(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Equal scores by chunk, so that the same search gives the same order."""
+    return sorted(ranked, key=lambda one: (-one.score, one.contender.candidate.chunk_id))
+
+
+def _diversified(
+    ordered: list[Ranked], pool: Sequence[Contender], evidence: RankingEvidence, weight: float
+) -> list[Ranked]:
+    places = {one.candidate.chunk_id: place for place, one in enumerate(pool)}
+    own = [places[one.contender.candidate.chunk_id] for one in ordered]
+    cosines = [
+        [evidence.chunks[one.contender.candidate.chunk_id].leaders[place] for place in own] for one in ordered
+    ]
+    return [ordered[place] for place, _ in diversified([one.score for one in ordered], cosines, weight)]
+
+
+def _mark_duplicates(ordered: Sequence[Ranked], threshold: float) -> None:
+    texts = [one.contender.passage.text for one in ordered]
+    for later, earlier in near_duplicates(texts, threshold).items():
+        original = ordered[earlier].contender.passage
+        ordered[later].outcome = Outcome.NEAR_DUPLICATE
+        ordered[later].reason = f"Says the same as passage {original.ordinal + 1} of “{original.title}”."
+
+
+def _cut(ordered: Sequence[Ranked], limit: int, cut_below: float | None) -> None:
+    kept = 0
+    best = ordered[0].score if ordered else 0.0
+    for one in ordered:
+        if one.outcome is not Outcome.KEPT:
+            continue
+        if kept >= limit:
+            one.outcome, one.reason = Outcome.BELOW_LIMIT, f"{limit} better passages were found."
+        elif cut_below is not None and one.score < cut_below * best:
+            one.outcome, one.reason = Outcome.BELOW_CUT, f"Below {cut_below:g} of the best score."
+        else:
+            kept += 1
+            one.reason = f"Number {kept} of {limit}."
