@@ -68,6 +68,11 @@ def add_sessions(superuser, ids):
         ids,
     )
     superuser.execute(
+        "INSERT INTO chat.provenance SELECT organization_id, message_id, session_id, user_id, now(), '{}',"
+        " sha256('') FROM chat.messages WHERE organization_id = %(o)s",
+        ids,
+    )
+    superuser.execute(
         "INSERT INTO core.sessions (organization_id, family_id, user_id, sealed_key, idle_expires_at,"
         " absolute_expires_at) VALUES (%(o)s, gen_random_uuid(), %(u)s, '', now(), now())",
         ids,

@@ -149,6 +149,7 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "core.memberships": "SELECT",
         "knowledge.embedding_models": "INSERT SELECT",
         "evaluation.activations": "INSERT SELECT",
+        "chat.provenance": "INSERT SELECT",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow
