@@ -121,18 +121,18 @@ def _comparison(comparison: Comparison) -> str:
 def _changes(comparison: Comparison) -> str:
     if not comparison.changes:
         return "<p>No question changed.</p>"
-    items = "".join(_change(change, comparison) for change in comparison.changes)
+    items = "".join(map(_change, comparison.changes))
     return f"<h3>Questions that changed most</h3>{items}"
 
 
-def _change(change: Change, comparison: Comparison) -> str:
+def _change(change: Change) -> str:
     scores = ", ".join(f"{name} {a:.2f} → {b:.2f}" for name, (a, b) in change.scores.items() if a != b)
     rows = [
         ("scores", scores),
-        (f"found by {comparison.name_a}", ", ".join(change.found_a) or "nothing"),
-        (f"found by {comparison.name_b}", ", ".join(change.found_b) or "nothing"),
-        (f"answer of {comparison.name_a}", _shortened(change.answer_a)),
-        (f"answer of {comparison.name_b}", _shortened(change.answer_b)),
+        ("found by a", ", ".join(change.found_a) or "nothing"),
+        ("found by b", ", ".join(change.found_b) or "nothing"),
+        ("answer of a", _shortened(change.answer_a)),
+        ("answer of b", _shortened(change.answer_b)),
     ]
     return _details(f"{change.total:+.2f} {change.text}", rows)
 

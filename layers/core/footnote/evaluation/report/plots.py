@@ -49,7 +49,7 @@ def differences(name: str, title: str, shown: Sequence[Difference]) -> str:
     reach = max([0.01, *(max(abs(each.low), abs(each.high)) for each in shown)]) * 1.05
     scale = Scale(-reach, reach, _LABELS, WIDTH - _VALUES - 6)
     height = len(shown) * _ROW + 34
-    parts = _vertical_grid(scale, height - 26, ticks=2)
+    parts = _vertical_grid(scale, height - 26, ticks=3)
     parts.append(line(scale(0), 4, scale(0), height - 26, "zero"))
     for place, each in enumerate(shown):
         y = 16 + place * _ROW
