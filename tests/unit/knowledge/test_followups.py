@@ -287,7 +287,8 @@ async def test_a_model_words_it_anew():
     query, embedder = await _asked(model)
     assert query.text == "Who is the keeper of the lighthouse of Farol?"
     assert query.rewritten_by == "model"
-    assert query.expansions == ()
+    assert query.lexical_text == query.text
+    assert "Farol" in query.expansions[0].added
     assert embedder.asked[0] == query.text
     assert model.requests[0].purpose == "rewrite"
     assert model.requests[0].temperature == 0

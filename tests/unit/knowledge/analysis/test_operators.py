@@ -132,6 +132,13 @@ def test_a_second_category_is_refused():
     assert found.text == "days category:IT"
 
 
+def test_more_operators_than_anybody_types_stay_text():
+    found = read_operators("word " + " ".join(f"-no{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))
+    assert len(found.constraints.excluded) == 24
+    assert found.text.endswith("-noy -noz")
+    assert "ordinary words" in found.decisions[-1].reason
+
+
 def test_dates_that_leave_nothing_are_not_applied():
     found = read_operators("days after:2024-06-01 before:2024-05-01")
     assert found.filters == NO_FILTERS

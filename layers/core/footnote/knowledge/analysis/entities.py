@@ -10,11 +10,18 @@ from footnote.knowledge.analysis.models import Entity, EntityKind
 from footnote.knowledge.analysis.vocabulary import COMMANDS, MONTHS, NAME_LINKS, UNITS
 from footnote.knowledge.language import function_words
 
-_MONTH = "|".join(sorted(map(re.escape, MONTHS), key=len, reverse=True))
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _FILE_ENDINGS = (
     "py|js|ts|java|cpp|go|rs|rb|sh|sql|json|ya?ml|xml|csv|toml|ini|conf|log|pdf|docx?|xlsx?|pptx?|html?|md|txt"
     "|exe|dll"
+)
+# With a word that has to be a month, which is looked up: there are many.
+_DATED = re.compile(
+    r"""
+      \b\d{1,2}(?:st|nd|rd|th|\.|º)?\ (?:of\ |de\ )?(?P<after>[^\W\d_]{3,13})\b(?:,?\ (?:de\ )?\d{4}\b)?
+    | \b(?P<before>[^\W\d_]{3,13})\ (?:\d{1,2}(?:st|nd|rd|th)?\b(?:,?\ \d{4}\b)?|(?:de\ )?\d{4}\b)
+    """,
+    re.VERBOSE,
 )
 # In order of precedence: what a former one took, a later one leaves. Every repetition is bounded or over
 # characters that cannot begin what follows it, so that the time grows with the length alone.
@@ -36,6 +43,7 @@ _PATTERNS: tuple[tuple[EntityKind, re.Pattern[str]], ...] = (
             re.VERBOSE | re.ASCII,
         ),
     ),
+    ("date", _DATED),
     (
         "date",
         re.compile(
@@ -82,22 +90,16 @@ _PATTERNS: tuple[tuple[EntityKind, re.Pattern[str]], ...] = (
     ),
     ("acronym", re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я](?:&?[A-ZÀ-ÖØ-ÞА-Я]){1,7}(?:s\b|\b)|\b(?:[A-Z]\.){2,6}")),
 )
-# Its months are many, so it is tried only where one occurs.
-_DATED = re.compile(
-    rf"""
-      \b\d{{1,2}}(?:st|nd|rd|th|\.|º)?\ (?:of\ |de\ )?(?:{_MONTH})\b(?:,?\ (?:de\ )?\d{{4}}\b)?
-    | \b(?:{_MONTH})\ (?:\d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\ \d{{4}}\b)?|(?:de\ )?\d{{4}}\b)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _DIGIT = re.compile(r"\d")
+_WITH_DIGITS = frozenset({"date", "number"})
 _SENTENCE_END = re.compile(r"[.!?:;…\n][\s\"“”„«»'‘’()\[\]*-]*$")
 _TITLE_CASE = 0.7
 _TITLE_WORDS = 5
+_MOST = 64  # entities of one query
 _MAX_NAME_WORDS = 6
 _ABBREVIATED = 2  # letters: "J. K. Rowling", "Dr. No"
-_NAMED_CHARACTERS = 1_000  # looked through for names
+_NAMED_CHARACTERS = 600  # looked through for names
 # Every noun has a capital there, so that one capital says nothing.
 _CAPITAL_NOUNS = frozenset({"de"})
 
@@ -112,27 +114,28 @@ def entities(query: str, language: str) -> tuple[Entity, ...]:
     taken: list[Entity] = []
     covered = bytearray(len(query))
     shouted = query.isupper()
-    for kind, pattern in _patterns(query):
-        if shouted and kind == "acronym":
+    has_digits = _DIGIT.search(query) is not None
+    for kind, pattern in _PATTERNS:
+        if (shouted and kind == "acronym") or (not has_digits and kind in _WITH_DIGITS):
             continue
         for match in pattern.finditer(query):
             start, end = match.span()
-            if not any(covered[start:end]):
-                covered[start:end] = b"\x01" * (end - start)
-                taken.append(Entity(kind, match[0], start, end))
+            if any(covered[start:end]) or not _is_date(match):
+                continue
+            if len(taken) == _MOST:
+                break
+            covered[start:end] = b"\x01" * (end - start)
+            taken.append(Entity(kind, match[0], start, end))
     if not shouted:
         taken += _names(query, covered, language)
     return tuple(sorted(taken, key=lambda entity: entity.start))
 
 
-def _patterns(query: str) -> Iterator[tuple[EntityKind, re.Pattern[str]]]:
-    has_digits = _DIGIT.search(query) is not None
-    has_month = has_digits and not MONTHS.isdisjoint(_WORD.findall(query.lower()))
-    for kind, pattern in _PATTERNS:
-        if kind == "date" and has_month:
-            yield kind, _DATED
-        if has_digits or kind not in {"date", "number"}:
-            yield kind, pattern
+def _is_date(match: re.Match[str]) -> bool:
+    """Whether the word in a date is a month; true for everything else."""
+    if match.re is not _DATED:
+        return True
+    return (match["after"] or match["before"]).lower() in MONTHS
 
 
 def _names(query: str, covered: bytearray, language: str) -> Iterator[Entity]:

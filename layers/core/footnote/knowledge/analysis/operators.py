@@ -28,6 +28,7 @@ _OPERATOR = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_MOST = 24
 _QUOTES = '"“”„«»「」'
 _TRAILING = ".,;!?)]"
 _HAS_WORD = re.compile(r"[^\W_]")
@@ -77,6 +78,10 @@ def read_operators(query: str) -> Operators:
     besides: list[str] = []
     at = 0
     for match in _OPERATOR.finditer(query):
+        if len(found.decisions) == _MOST:
+            reason = f"No more than {_MOST} operators are read; the rest is ordinary words."
+            found.decisions.append(Decision("text", query[at:].strip(), reason))
+            break
         shown = _shown(match, found)
         if shown is None:
             continue
