@@ -1,5 +1,7 @@
 """Health over HTTP with a real Postgres and Redis; storage and models are not running."""
 
+from contextlib import asynccontextmanager
+
 import httpx
 import pytest
 
@@ -9,17 +11,33 @@ from tests.support.identity import close, make_container
 
 
 @pytest.fixture
-async def client(module_database, redis_server, monkeypatch):
-    container = make_container(module_database, redis_server, "footnote_app", {})
-    storage = container.settings.storage.model_copy(update={"endpoint_url": "http://127.0.0.1:1"})
-    embedding = container.settings.embedding.model_copy(update={"runtime_url": "http://127.0.0.1:1"})
-    container.settings = container.settings.model_copy(update={"storage": storage, "embedding": embedding})
-    monkeypatch.setattr(routes, "container", lambda: container)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as client:
+def serve(module_database, redis_server, monkeypatch):
+    """The API with settings changed by section."""
+    nobody = "http://127.0.0.1:1"
+    elsewhere = {"storage": {"endpoint_url": nobody}, "embedding": {"runtime_url": nobody}}
+
+    @asynccontextmanager
+    async def serving(**changes):
+        container = make_container(module_database, redis_server, "footnote_app", {})
+        sections = {
+            name: getattr(container.settings, name).model_copy(update=change)
+            for name, change in (elsewhere | changes).items()
+        }
+        container.settings = container.settings.model_copy(update=sections)
+        monkeypatch.setattr(routes, "container", lambda: container)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as client:
+            yield client
+        await close(container)
+
+    return serving
+
+
+@pytest.fixture
+async def client(serve):
+    async with serve() as client:
         yield client
-    await close(container)
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/startup"])
@@ -63,3 +81,12 @@ async def test_redis_is_reported_but_not_critical(client, redis_server, monkeypa
         redis_server.start()
     assert answer.status_code == 200
     assert answer.json()["checks"] == {"postgres": "healthy", "redis": "unhealthy"}
+
+
+async def test_a_cross_encoder_is_reported_where_there_is_one_but_not_critical(serve, monkeypatch):
+    monkeypatch.setattr(routes, "_NEEDED_TO_SERVE", ("postgres", "reranking_model"))
+    reranking = {"endpoint_name": "our-reranker", "runtime_url": "http://127.0.0.1:1"}
+    async with serve(reranking=reranking) as client:
+        answer = await client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"postgres": "healthy", "reranking_model": "not ready"}
