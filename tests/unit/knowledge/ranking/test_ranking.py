@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from footnote.knowledge import Candidate, Outcome, Passage
 from footnote.knowledge.ranking.blending import blend, on_scale_of
 from footnote.knowledge.ranking.diversity import diversified
-from footnote.knowledge.ranking.duplicates import near_duplicates
+from footnote.knowledge.ranking.duplicates import Unrepeated
 from footnote.knowledge.ranking.evidence import ChunkEvidence, RankingEvidence
 from footnote.knowledge.ranking.features import Contender
 from footnote.knowledge.ranking.ranking import rank
@@ -101,8 +101,12 @@ def test_of_two_that_say_the_same_the_better_one_stays():
 
 
 def test_duplicates_are_told_by_their_words_alone():
-    assert near_duplicates(["a b c d", "A, b: c; d.", "d c b a", "", ""], 0.9) == {1: 0, 4: 3}
-    assert near_duplicates(TEXTS, 1.0) == {1: 0}
+    unrepeated = Unrepeated(0.9)
+    assert [unrepeated.take(text) for text in ("a b c d", "A, b: c; d.", "d c b a", "", "")] == [
+        None, 0, None, None, 2,
+    ]  # fmt: skip
+    strict = Unrepeated(1.0)
+    assert [strict.take(text) for text in TEXTS] == [None, 0, None, None]
 
 
 def test_the_limit_and_the_cut_say_why():

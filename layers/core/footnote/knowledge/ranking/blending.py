@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+_NO_SPREAD = 1e-9
+
 
 def on_scale_of(scores: Sequence[float], reference: Sequence[float]) -> list[float]:
     """`scores` moved and stretched to the mean and spread of `reference`; only their shape is kept.
@@ -13,7 +15,7 @@ def on_scale_of(scores: Sequence[float], reference: Sequence[float]) -> list[flo
     them, and the result still says how good a passage is, not only which is better.
     """
     spread = statistics.pstdev(scores)
-    if not spread:
+    if spread < _NO_SPREAD:
         return list(reference)
     mean, center = statistics.fmean(scores), statistics.fmean(reference)
     stretch = statistics.pstdev(reference) / spread

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-_SHINGLE = 3
+_SHINGLE = 3  # words
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 
-def near_duplicates(texts: Sequence[str], threshold: float) -> dict[int, int]:
-    """Which texts repeat an earlier one, by place: `{later: earlier}`.
+class Unrepeated:
+    """Texts that do not repeat each other, taken one after the other.
 
-    Texts are compared by the Jaccard similarity of their runs of three words (Broder 1997). Of several alike
-    the first stays, so that texts are to come best first.
+    Texts are compared by the Jaccard similarity of their runs of three words (Broder 1997).
 
     Args:
-        texts: Best first.
         threshold: Similarity from which a text is a duplicate, 0..1.
     """
-    shingles = [_shingles(text) for text in texts]
-    kept: list[int] = []
-    found: dict[int, int] = {}
-    for place, own in enumerate(shingles):
-        same = next((one for one in kept if _alike(own, shingles[one], threshold)), None)
-        if same is None:
-            kept.append(place)
-        else:
-            found[place] = same
-    return found
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._taken: list[frozenset[tuple[str, ...]]] = []
+
+    def take(self, text: str) -> int | None:
+        """Takes a text, unless it repeats one that was taken: then that one's number, from 0."""
+        own = _shingles(text)
+        for number, other in enumerate(self._taken):
+            if _alike(own, other, self._threshold):
+                return number
+        self._taken.append(own)
+        return None
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
-    words = [word.casefold() for word in _WORD.findall(text)]
+    words = _WORD.findall(text.casefold())
     if len(words) <= _SHINGLE:
         return frozenset({tuple(words)})
-    return frozenset(tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1))
+    return frozenset(zip(words, words[1:], words[2:], strict=False))
 
 
 def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]], threshold: float) -> bool:

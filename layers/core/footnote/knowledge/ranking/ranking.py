@@ -8,7 +8,7 @@ from datetime import datetime
 
 from footnote.knowledge.ranking.blending import blend
 from footnote.knowledge.ranking.diversity import diversified
-from footnote.knowledge.ranking.duplicates import near_duplicates
+from footnote.knowledge.ranking.duplicates import Unrepeated
 from footnote.knowledge.ranking.evidence import RankingEvidence
 from footnote.knowledge.ranking.features import Contender
 from footnote.knowledge.ranking.signals import freshness, title_match
@@ -64,9 +64,7 @@ def rank(
     ordered = [*_by_score(ranked[:head]), *_by_score(ranked[head:])]
     if settings.diversity > 0 and evidence is not None:
         ordered = _diversified(ordered, pool, evidence, settings.diversity)
-    if settings.near_duplicates is not None:
-        _mark_duplicates(ordered, settings.near_duplicates)
-    _cut(ordered, limit, settings.cut_below)
+    _select(ordered, limit, settings)
     return ordered
 
 
@@ -110,24 +108,20 @@ def _diversified(
     return [ordered[place] for place, _ in diversified([one.score for one in ordered], cosines, weight)]
 
 
-def _mark_duplicates(ordered: Sequence[Ranked], threshold: float) -> None:
-    texts = [one.contender.passage.text for one in ordered]
-    for later, earlier in near_duplicates(texts, threshold).items():
-        original = ordered[earlier].contender.passage
-        ordered[later].outcome = Outcome.NEAR_DUPLICATE
-        ordered[later].reason = f"Says the same as passage {original.ordinal + 1} of “{original.title}”."
-
-
-def _cut(ordered: Sequence[Ranked], limit: int, cut_below: float | None) -> None:
-    kept = 0
+def _select(ordered: Sequence[Ranked], limit: int, settings: RetrievalSettings) -> None:
+    """Says of each why it stays or goes. What nobody asks for any more is not looked at for repetitions."""
+    kept: list[Ranked] = []
+    seen = Unrepeated(settings.near_duplicates) if settings.near_duplicates is not None else None
     best = ordered[0].score if ordered else 0.0
     for one in ordered:
-        if one.outcome is not Outcome.KEPT:
-            continue
-        if kept >= limit:
+        if len(kept) >= limit:
             one.outcome, one.reason = Outcome.BELOW_LIMIT, f"{limit} better passages were found."
-        elif cut_below is not None and one.score < cut_below * best:
-            one.outcome, one.reason = Outcome.BELOW_CUT, f"Below {cut_below:g} of the best score."
+        elif settings.cut_below is not None and one.score < settings.cut_below * best:
+            one.outcome, one.reason = Outcome.BELOW_CUT, f"Below {settings.cut_below:g} of the best score."
+        elif seen and (repeated := seen.take(one.contender.passage.text)) is not None:
+            original = kept[repeated].contender.passage
+            one.outcome = Outcome.NEAR_DUPLICATE
+            one.reason = f"Says the same as passage {original.ordinal + 1} of “{original.title}”."
         else:
-            kept += 1
-            one.reason = f"Number {kept} of {limit}."
+            kept.append(one)
+            one.reason = f"Number {len(kept)} of {limit}."

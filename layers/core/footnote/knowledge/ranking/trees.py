@@ -1,4 +1,4 @@
-"""Gradient-boosted regression trees, evaluated a column at a time.
+"""Gradient-boosted regression trees, evaluated for all rows at once.
 
 The model is a file written by `tests/evaluation/train_ranker.py`; nothing in it is edited by hand.
 """
@@ -6,8 +6,11 @@ The model is a file written by `tests/evaluation/train_ranker.py`; nothing in it
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import or_
 from pathlib import Path
 
 RANKER = Path(__file__).parent / "data" / "ranker.json"
@@ -29,22 +32,40 @@ class Tree:
     right: tuple[int, ...]
     leaf: tuple[float, ...]
 
-    def add_to(self, totals: list[float], columns: Sequence[Sequence[float]]) -> None:
+    def add_to(self, totals: list[float], columns: Sequence[_Column]) -> None:
         """Adds each row's leaf to its total."""
-        waiting: list[tuple[int, list[int]]] = [(0 if self.feature else ~0, list(range(len(totals))))]
+        everybody = (1 << len(totals)) - 1
+        waiting = [(0 if self.feature else ~0, everybody)]
         while waiting:
             node, rows = waiting.pop()
             if node < 0:
-                value = self.leaf[~node]
-                for row in rows:
-                    totals[row] += value
+                _add(totals, rows, self.leaf[~node])
                 continue
-            column, limit = columns[self.feature[node]], self.threshold[node]
-            low = [row for row in rows if column[row] <= limit]
+            low = rows & columns[self.feature[node]].at_most(self.threshold[node])
             if low:
                 waiting.append((self.left[node], low))
-            if len(low) < len(rows):
-                waiting.append((self.right[node], [row for row in rows if column[row] > limit]))
+            if low != rows:
+                waiting.append((self.right[node], rows ^ low))
+
+
+def _add(totals: list[float], rows: int, value: float) -> None:
+    while rows:
+        lowest = rows & -rows
+        totals[lowest.bit_length() - 1] += value
+        rows ^= lowest
+
+
+class _Column:
+    """One feature of all rows. A set of rows is an integer with a bit for each."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        order = sorted(range(len(values)), key=values.__getitem__)
+        self._sorted = [values[row] for row in order]
+        self._first = list(accumulate((1 << row for row in order), or_, initial=0))
+
+    def at_most(self, limit: float) -> int:
+        """The rows whose value is at most `limit`."""
+        return self._first[bisect_right(self._sorted, limit)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +78,8 @@ class Ensemble:
 
     def predict(self, columns: Mapping[str, Sequence[float]]) -> list[float]:
         """One score a row; higher is better, the scale is the model's own."""
-        ordered = [columns[name] for name in self.features]
-        totals = [0.0] * (len(ordered[0]) if ordered else 0)
+        ordered = [_Column(columns[name]) for name in self.features]
+        totals = [0.0] * (len(columns[self.features[0]]) if self.features else 0)
         for tree in self.trees:
             tree.add_to(totals, ordered)
         return totals
