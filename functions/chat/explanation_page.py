@@ -24,18 +24,20 @@ from footnote.platform.pages import (
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 _STAGES = {
     "history": "Reading the conversation",
+    "cache": "Looking into the cache",
     "understand": "Making the question stand alone",
     "search": "Searching",
     "context": "Packing the context",
     "write": "Writing and checking",
 }
-_OUTCOMES = {
-    "kept": "kept",
-    "neighbour": "joined as neighbour",
-    "near_duplicate": "near duplicate",
-    "too_similar": "too similar",
-    "below_cut": "below the cut",
-    "below_limit": "below the limit",
+_SEARCH_STAGES = {
+    "cache": "Taken from the cache",
+    "embed": "Embedding the query",
+    "search": "Finding candidates",
+    "passages": "Reading their texts",
+    "evidence": "Reading what ranking looks at",
+    "rank": "Ranking",
+    "join": "Joining neighbours",
 }
 
 
@@ -128,7 +130,7 @@ def _understanding(search: Search) -> Markup:
         table(
             "Decisions",
             ("What", "Decided", "Why"),
-            [(one["aspect"], one["value"], one["reason"]) for one in understood["decisions"]],
+            [(_words(one["aspect"]), one["value"], one["reason"]) for one in understood["decisions"]],
         ),
     )
 
@@ -156,15 +158,22 @@ def _search(search: Search) -> Markup:
 
 
 def _timings(explanation: Explanation) -> Markup:
-    stages = explanation.timings_ms
-    shown = {_STAGES.get(name, name): stages[name] for name in [*_STAGES, *stages] if name in stages}
-    total = shown.pop("total", None)
-    within = explanation.search.timings_ms if explanation.search else {}
+    total = explanation.timings_ms["total"]
+    shown = _named(explanation.timings_ms, _STAGES)
+    shown["Everything else"] = max(0.0, total - sum(shown.values()))
+    within = _named(explanation.search.timings_ms, _SEARCH_STAGES) if explanation.search else {}
     return section(
         "Where the time went",
-        bars("Milliseconds by stage", {**shown, "Whole": total or 0.0}, unit="ms", total=total),
+        bars("Milliseconds by stage", {**shown, "The whole": total}, unit="ms", total=total),
         bars("Within the search", within, unit="ms", total=total) if within else None,
     )
+
+
+def _named(timings_ms: dict[str, float], names: dict[str, str]) -> dict[str, float]:
+    """In the order of `names`, those without a name last."""
+    ordered = dict.fromkeys((*names, *timings_ms))
+    found = [name for name in ordered if name in timings_ms and name != "total"]
+    return {names.get(name, _words(name)): timings_ms[name] for name in found}
 
 
 def _context(explanation: Explanation) -> Markup:
@@ -219,17 +228,21 @@ def _sentences(explanation: Explanation) -> Markup | None:
     if not explanation.sentences:
         return None
     rows = [
-        (one.text, one.verdict, one.support, f"[{one.number}]" if one.number is not None else None)
+        (one.verdict, one.support, f"[{one.number}]" if one.number is not None else None, one.text)
         for one in explanation.sentences
     ]
-    columns = ("Sentence", "Verdict", "Support", "Best passage")
+    columns = ("Verdict", "Support", "Best passage", "Sentence")
     return section("How each sentence is supported", table("Sentences of the answer", columns, rows))
 
 
-def _plain(value: Any) -> Content:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(one) for one in value)
-    return value if value is None or isinstance(value, int | float | str) else str(value)
+def _setting(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return None if value is None else str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _candidates(explanation: Explanation) -> Markup:
@@ -247,7 +260,7 @@ def _candidates(explanation: Explanation) -> Markup:
             one.final_rank,
             f"{one.title} (version {one.version})",
             one.ordinal + 1,
-            _OUTCOMES.get(one.outcome, one.outcome),
+            _words(one.outcome),
             one.reason,
             f"[{one.context_number}]" if one.context_number is not None else "no",
             "yes" if one.is_cited else "no",
@@ -306,7 +319,7 @@ def _machinery(explanation: Explanation) -> Markup:
         table(
             "Settings of the search",
             ("Setting", "Value"),
-            [(name, _plain(value)) for name, value in search.settings.items()],
+            [(_words(name), _setting(value)) for name, value in search.settings.items()],
         )
         if search and search.settings
         else None,

@@ -88,7 +88,7 @@ def _text(one: ExplainedChunk) -> Markup:
 def _search(explanation: DocumentExplanation) -> Markup:
     searched = explanation.searched
     filters = "; ".join(f"{name}: {value}" for name, value in searched.filters.items())
-    rows = [(one["aspect"], one["value"], one["reason"]) for one in searched.decisions]
+    rows = [(one["aspect"].replace("_", " "), one["value"], one["reason"]) for one in searched.decisions]
     return section(
         "The search",
         definitions(

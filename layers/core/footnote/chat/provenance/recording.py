@@ -62,8 +62,12 @@ class Trail:
         try:
             yield
         finally:
-            spent = self.timings_ms.get(stage, 0.0) + 1000 * (self._clock.monotonic() - started)
-            self.timings_ms[stage] = round(spent, 3)
+            self.add(stage, started)
+
+    def add(self, stage: str, since: float) -> None:
+        """Adds the time from a moment of the monotonic clock to now to the stage's."""
+        spent = self.timings_ms.get(stage, 0.0) + 1000 * (self._clock.monotonic() - since)
+        self.timings_ms[stage] = round(spent, 3)
 
     def record(
         self, context: OrganizationContext, question: ChatQuestion, answer: Answer

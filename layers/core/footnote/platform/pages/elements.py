@@ -37,16 +37,28 @@ def definitions(pairs: Iterable[tuple[str, Content]]) -> Markup:
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
     """A table in a region of its own that scrolls where the page is too narrow for it.
 
-    Numbers stand to the right; the first column names the row.
+    Numbers stand to the right, under their heading; the first column names the row.
     """
-    head = tag("tr", *(tag("th", column, scope="col") for column in columns))
-    body = [tag("tr", *(_cell(place, value) for place, value in enumerate(row))) for row in rows]
+    written = [list(row) for row in rows]
+    numeric = [any(_is_number(row[place]) for row in written) for place in range(len(columns))]
+    head = tag(
+        "tr",
+        *(
+            tag("th", column, scope="col", class_="number" if right else None)
+            for column, right in zip(columns, numeric, strict=True)
+        ),
+    )
+    body = [tag("tr", *map(_cell, range(len(row)), row, numeric)) for row in written]
     whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
     return tag("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
 
 
-def _cell(place: int, value: Content) -> Markup:
-    kind = "number" if isinstance(value, int | float) else None
+def _is_number(value: Content) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(place: int, value: Content, right: bool) -> Markup:
+    kind = "number" if right else None
     text = f"{value:.4g}" if isinstance(value, float) else value
     if place == 0:
         return tag("th", text, scope="row", class_=kind)
