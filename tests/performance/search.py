@@ -62,11 +62,11 @@ def measure_footnote(target: Service, corpus: Corpus, limit_s: float) -> dict[st
 
 def _ask(client: ApiClient, corpus: Corpus, rows: dict[str, str], strategy: str) -> _Answers:
     for query in corpus.queries[:_WARM_UP]:
-        client.search(query.text, limit=_RESULTS, strategy=strategy)
+        client.search(query.text, limit=_RESULTS, strategy=strategy, cache=False)
     answers = _Answers([], [], [])
     for query in corpus.queries:
         started = time.perf_counter()
-        answer = client.search(query.text, limit=_RESULTS, strategy=strategy)
+        answer = client.search(query.text, limit=_RESULTS, strategy=strategy, cache=False)
         answers.seconds.append(time.perf_counter() - started)
         answers.server_seconds.append(answer["took_ms"] / 1000)
         found = dict.fromkeys(result["document_id"] for result in answer["results"])

@@ -55,6 +55,7 @@ async def organizations(module_database, superuser):
         world.bucket.is_down = False
         add_sessions(superuser, {"o": organization.organization_id, "u": organization.user_id})
         add_evaluation(superuser, {"o": organization.organization_id})
+        add_caches(superuser, {"o": organization.organization_id})
     await database.close()
     return {str(one.organization_id) for one in two}
 
@@ -82,6 +83,19 @@ def add_sessions(superuser, ids):
 def add_evaluation(superuser, ids):
     for statement in EVALUATION.split(";"):
         superuser.execute(statement, ids)
+
+
+def add_caches(superuser, ids):
+    superuser.execute(
+        "INSERT INTO knowledge.cache_entries VALUES (%(o)s, 'search', 'a', '{}', now() + interval '1 hour')",
+        ids,
+    )
+    superuser.execute("INSERT INTO knowledge.cache_generations VALUES (%(o)s, 'search', 1)", ids)
+    superuser.execute(
+        "INSERT INTO chat.cached_questions VALUES"
+        " (%(o)s, 'scope', 'entry', 'Why?', '[1, 0]', now(), now() + interval '1 hour')",
+        ids,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -139,11 +139,7 @@ class _Reader:
             pass  # "how does one ..."
         elif (value := number_of(word, self._language)) is not None:
             self._number(value, words[at + 1 :])
-        elif (
-            word in MONTHS
-            and (word != "may" or self._numbers or at + 1 < len(words))
-            and self._is_month(words, at)
-        ):
+        elif word in MONTHS and self._is_month(words, at):
             self._add(MONTHS[word])
         elif not self._function_word(words, at):
             self._add_word(word)
@@ -196,7 +192,7 @@ class _Reader:
         if language == "fr" and word in {"ne", "n"}:
             return  # "ne ... pas" is one negation
         verbs = TENSES[language].keys() | MODALS[language].keys()
-        begins = at < 2 or (at == 2 and words[0] in ASKING[language])
+        begins = at < 2 or (at == 2 and ASKING[language].get(words[0], "who") != "who")
         is_turned = begins and ((word == "not" and before in verbs) or word == "cannot")
         self._negations.append("" if is_turned else self._following(words[at + 1 :]))
 
@@ -214,10 +210,12 @@ class _Reader:
             words[at + 1] = "a"
 
     def _turn(self, turning: str, words: list[str], at: int) -> None:
-        if turning not in _UNGOVERNING:
-            turning = f"{turning} {self._following(words[at + 1 :])}"
-        self._turning.append(turning)
-        self._preposition = turning.split()[0]
+        if turning in _UNGOVERNING:
+            self._turning.append(f"{self._preposition} {turning}".strip())
+            self._preposition = ""
+            return
+        self._turning.append(f"{turning} {self._following(words[at + 1 :])}")
+        self._preposition = turning
 
     def _following(self, words: list[str]) -> str:
         """The first word with a meaning of its own."""
@@ -230,6 +228,7 @@ class _Reader:
 
     def _number(self, value: str, following: list[str]) -> None:
         """With what it counts; a year counts nothing."""
+        self._preposition = ""
         counted = following[0] if following and not _YEAR.fullmatch(value) else ""
         small = (ARTICLES, EMPTY, ASKING, SOFT_PREPOSITIONS, TENSES, MODALS, TURNING, NEGATIONS)
         is_small = any(counted in table[self._language] for table in small)
@@ -281,7 +280,7 @@ def _fold(question: str) -> str:
     has_case = text != text.upper()
     words = text.split()
     capitals = sum(word[:1].isupper() for word in words[1:])
-    is_title = capitals > 0.6 * max(1, len(words) - 1)
+    is_title = capitals > max(2, 0.6 * (len(words) - 1))
     folded = [
         _fold_word(word, words[at - 1] if at > 1 else "", at == 0, is_title or not has_case)
         for at, word in enumerate(words)

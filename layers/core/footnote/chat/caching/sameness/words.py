@@ -123,7 +123,7 @@ TURNING = _map(
         "until: until till | above: above over | below: below under | against | out | up | down | off "
         "| always | than | as | during | within | between | instead | he: he him his | she: she her "
         "hers | it: it its | this: this these | that: those | they: their them | once | twice | ago | "
-        "today | tomorrow | yesterday | now | next | last | from | again | many | few | own | per | "
+        "today | tomorrow | yesterday | now | next | last | from | again | many | few | per | "
         "through | outside | inside | along",
         "de": "all: alle allen aller jeder jede jedes | some: einige manche | only: nur | or: oder | "
         "before: vor bevor | after: nach nachdem | since: seit | until: bis | above: über | below: "
