@@ -63,7 +63,9 @@ class Chat:
 def make_chat(database, embedder, search_store, conversations):
     """Makes the orchestrator of a process; `grounded` and `free` are the models it has, if any."""
 
-    def make(grounded=None, free=None, embedder=embedder, conversations=conversations, **settings):
+    def make(
+        grounded=None, free=None, embedder=embedder, conversations=conversations, rewriter=None, **settings
+    ):
         extractive = ExtractiveAnswerer(embedder, search_store)
         writer = grounded(extractive) if grounded else extractive
         generators = Generators(writer, extractive, free or NoGenerator())
@@ -75,6 +77,7 @@ def make_chat(database, embedder, search_store, conversations):
             clock=SystemClock(),
             settings=ChatSettings(**settings),
             prompt_version="test-1",
+            rewriter=rewriter,
         )
         return Chat(orchestrator, extractive)
 

@@ -416,3 +416,23 @@ async def test_the_title_is_the_first_message_on_one_line(make_chat, knowing, co
     done = await answer_of(make_chat(), knowing, message)
     session = await conversations.session(knowing, done.session_id)
     assert session.title == "Please tell me, if you can, in which year the lighthouse of…"
+
+
+class KnowingRewriter:
+    """A `QueryRewriter` that always has the same question in mind."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def rewrite(self, context, message, history):
+        self.asked.append((message, len(history)))
+        return "At what hour does the bakery open?"
+
+
+async def test_a_follow_up_is_searched_for_in_the_models_words(make_chat, knowing):
+    rewriter = KnowingRewriter()
+    chat = make_chat(rewriter=rewriter)
+    first = await answer_of(chat, knowing, "What does the bakery sell?")
+    done = await answer_of(chat, knowing, "And when?", session_id=first.session_id)
+    assert rewriter.asked == [("And when?", 2)]
+    assert done.sources[0].title == "Bakery"
