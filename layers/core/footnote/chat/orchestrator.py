@@ -128,7 +128,9 @@ class ChatOrchestrator:
         _validate(question)
         asked = await self._asked(context, question)
         visit = nullcontext(Lookup())
+        arrived = self._clock.monotonic()
         async with self._answers.visit(context, _as_cached(asked)) if self._answers else visit as lookup:
+            asked.trail.add("cache", arrived)
             events = self._repeat(asked, lookup.hit) if lookup.hit else self._write_anew(asked, lookup)
             async with aclosing(events) as given:
                 async for event in given:
