@@ -40,7 +40,8 @@ async def chat(body: ChatRequest, request: Request, context: Identity) -> Respon
     require(context, "chat:write")
     if body.stream:
         return await _stream(body.to_question(), request, context)
-    answer = await container().chat.answer(context, body.to_question())
+    services = await container().of_organization(context)
+    answer = await services.chat.answer(context, body.to_question())
     return JSONResponse(answer.as_json())
 
 
@@ -101,7 +102,7 @@ async def explain_message(
 
 async def _stream(question: ChatQuestion, request: Request, context: OrganizationContext) -> Response:
     """Waits for the first event, so that what fails before it is an ordinary error answer."""
-    services = container()
+    services = await container().of_organization(context)
     events = services.chat.stream(context, question)
     first = await anext(events)
     keep_alive_s = services.settings.chat.keep_alive_s

@@ -27,7 +27,7 @@ _PAGE = {
 async def search(body: SearchRequest, context: Identity) -> SearchResponse:
     """Finds the passages of the organization's documents that a query is about."""
     require(context, "search:query")
-    services = container()
+    services = await container().of_organization(context)
     started = services.clock.monotonic()
     turns = [turn.to_turn() for turn in body.history]
     query = await contextual_query(body.query, turns, services.embedder)
@@ -51,7 +51,7 @@ async def explain_search(
 ) -> Response | DocumentExplanation:
     """Why a search did, or did not, find a document: its exact scores and ranks, and the first cause."""
     require(context, "search:query")
-    services = container()
+    services = await container().of_organization(context)
     turns = [turn.to_turn() for turn in body.history]
     explanation = await services.document_explainer.explain(
         context,

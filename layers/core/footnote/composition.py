@@ -11,6 +11,8 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from footnote.platform.clock import Clock, SystemClock
+from footnote.platform.errors import InvalidRequest
+from footnote.platform.logging import get_logger
 from footnote.platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from footnote.chat.extractive import ExtractiveAnswerer
     from footnote.chat.generators import Generators
     from footnote.chat.orchestrator import ChatOrchestrator
-    from footnote.evaluation import Overrides, Subject
+    from footnote.evaluation import Subject
     from footnote.evaluation.evaluations import GoldenSets, Runs
     from footnote.evaluation.evaluator import Evaluator
     from footnote.evaluation.gates import Gates
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from footnote.models.providers.probe import GenerationProbe
     from footnote.operations import Health
     from footnote.platform.caching import CacheStates, TieredCache
+    from footnote.platform.context import OrganizationContext
+    from footnote.platform.overrides import LiveOverrides, Overrides, Value
     from footnote.stores.postgres.conversations import PostgresConversationStore
     from footnote.stores.postgres.database import Database
     from footnote.stores.postgres.evaluation_gates import PostgresGateStore
@@ -48,6 +52,10 @@ if TYPE_CHECKING:
     from footnote.stores.s3.probe import StorageProbe
     from footnote.stores.secrets.extension import SecretReader
 
+logger = get_logger("composition")
+
+_VARIANTS = 32  # configurations of organizations that are kept at the same time
+
 
 class Container:
     """All services of one process.
@@ -60,6 +68,7 @@ class Container:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self._variants: dict[tuple[tuple[str, Value], ...], Container] = {}
 
     @cached_property
     def secrets(self) -> SecretReader:
@@ -486,8 +495,8 @@ class Container:
 
     def evaluation_subject(self, overrides: Overrides) -> Subject:
         """The product under other settings: without caches, and without conversations that are kept."""
-        from footnote.evaluation.configuration import merged
         from footnote.evaluation.subject import ProductSubject, Unrecorded
+        from footnote.platform.overrides import merged
 
         settings = merged(self.settings, overrides)
         caches = settings.caches.model_copy(update={"enabled": False})
@@ -501,6 +510,40 @@ class Container:
             search_limit=settings.evaluation.search_limit,
             history_turns=settings.chat.history_turns,
         )
+
+    @cached_property
+    def live_overrides(self) -> LiveOverrides:
+        """Settings that went live in an organization."""
+        from footnote.platform.overrides import LiveOverrides
+        from footnote.stores.postgres.active_overrides import PostgresActiveOverrides
+
+        return LiveOverrides(PostgresActiveOverrides(self.database), self.clock)
+
+    async def of_organization(self, context: OrganizationContext) -> Container:
+        """The services under the settings that are in force in the context's organization."""
+        overrides = await self.live_overrides.of(context)
+        if not overrides:
+            return self
+        key = tuple(sorted(overrides.items()))
+        if key not in self._variants:
+            self._variants[key] = self._variant(overrides)
+            if len(self._variants) > _VARIANTS:
+                self._variants.pop(next(iter(self._variants)))
+        return self._variants[key]
+
+    def _variant(self, overrides: Overrides) -> Container:
+        from footnote.platform.overrides import merged
+
+        try:
+            other = self.derived(merged(self.settings, overrides))
+        except InvalidRequest:
+            # The deployment does not know a setting any more that it knew when it went live.
+            logger.exception("settings of an organization cannot be applied")
+            return self
+        if self.settings.caches.enabled:
+            # Their keys tell settings apart, so that one cache does for all.
+            other.__dict__ |= {"cache": self.cache, "cache_states": self.cache_states}
+        return other
 
     def derived(self, settings: Settings) -> Container:
         """The services of this process under other settings, over the same connections."""

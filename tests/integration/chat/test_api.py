@@ -56,6 +56,11 @@ def serve(monkeypatch, make_chat, conversations):
             conversations=store,
             settings=SimpleNamespace(chat=ChatSettings(keep_alive_s=keep_alive_s)),
         )
+
+        async def of_organization(context):
+            return services
+
+        services.of_organization = of_organization
         monkeypatch.setattr("functions.chat.routes.container", lambda: services)
 
     serve()

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from footnote.chat import ChatQuestion
+from footnote.evaluation import Activation
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.ids import new_id
 from footnote.platform.settings import GenerationSettings
@@ -154,7 +156,7 @@ async def gate_of(call, set_id, conditions, baseline=None):
     return await call("POST", "/gates", body, 201)
 
 
-async def test_a_configuration_goes_live_only_through_the_gate(call, golden, evaluated, owner):
+async def test_a_configuration_goes_live_only_through_the_gate(call, golden, evaluated, owner, services):
     set_id = await golden()
     silent = await evaluated(set_id, overrides={"chat.abstain_below": 1.0})
     fewer = await evaluated(set_id, overrides={"chat.passages": 3})
@@ -180,6 +182,7 @@ async def test_a_configuration_goes_live_only_through_the_gate(call, golden, eva
     measured = await call("POST", "/runs", {"set_id": set_id}, 201)
     assert measured["overrides"] == {"chat.passages": 3}  # what is in force
     assert (await call("POST", "/runs", {"set_id": set_id, "overrides": {}}, 201))["overrides"] == {}
+    assert (await services.of_organization(owner)).settings.chat.passages == 3
     await call("DELETE", "/configuration")
     told = await call("GET", "/configuration")
     assert (told["overrides"], len(told["activations"])) == ({}, 2)
@@ -231,3 +234,26 @@ async def test_wrong_gates_are_named(call, golden, conditions, named):
     refused = await call("POST", "/gates", {"name": "g", "set_id": set_id, "conditions": conditions}, 422)
     assert named in json.dumps(refused)
     await call("GET", f"/gates/{new_id()}", status=404)
+
+
+async def test_what_is_in_force_is_what_members_get(
+    call, golden, evaluated, services, owner, module_database
+):
+    set_id = await golden()
+    gate = await gate_of(call, set_id, [{"metric": "overall", "minimum": 0.0}])
+    run = await evaluated(set_id, overrides={"chat.abstain_below": 1.0})
+    await call("POST", f"/gates/{gate['id']}/activate", {"run_id": run["id"]})
+    theirs = await services.of_organization(owner)
+    answer = await theirs.chat.answer(owner, ChatQuestion("When does the bakery open?", use_cache=False))
+    assert answer.metadata.abstained
+    assert theirs is await services.of_organization(owner)
+    assert theirs.database is services.database
+    assert await services.of_organization(new_organization(module_database)) is services
+
+
+async def test_a_setting_that_is_gone_does_not_end_the_service(services, owner, golden, call):
+    activation = Activation(
+        new_id(), {"retrieval.gone": 1}, "digest", None, None, {}, owner.user_id, services.clock.now()
+    )
+    await services.gate_store.activate(owner, activation)
+    assert await services.of_organization(owner) is services

@@ -14,7 +14,6 @@ from footnote.evaluation.answers import (
 )
 from footnote.evaluation.comparison import Comparison, Difference, compare
 from footnote.evaluation.confidence import Confidence
-from footnote.evaluation.configuration import Overrides
 from footnote.evaluation.dataset import CorpusRow, Dataset, EvaluationQuery, load_dataset
 from footnote.evaluation.gate import Condition, Finding, Verdict, judge, parse_conditions
 from footnote.evaluation.metrics import (
@@ -50,6 +49,7 @@ from footnote.evaluation.ports import (
 from footnote.evaluation.scoring import AnswerGiven, Cited, Observation, QuestionResult, score
 from footnote.evaluation.statistics import bootstrap_interval, mean, permutation_test, wilson_interval
 from footnote.evaluation.summary import Figure, Summary, summarise
+from footnote.platform.overrides import Overrides
 
 __all__ = [
     "Activation",

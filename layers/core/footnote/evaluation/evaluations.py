@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 
 from footnote.evaluation.answers import without_citations
 from footnote.evaluation.comparison import Comparison, compare
-from footnote.evaluation.configuration import Overrides, digest, merged
 from footnote.evaluation.models import (
     AnsweredMessage,
     Creation,
@@ -25,6 +24,7 @@ from footnote.evaluation.scoring import QuestionResult
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, InvalidRequest
 from footnote.platform.ids import new_id
+from footnote.platform.overrides import Overrides, digest, merged
 from footnote.platform.settings import Settings
 
 Verdict = Literal["correct", "wrong", "unanswerable"]

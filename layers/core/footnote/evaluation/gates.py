@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from footnote.evaluation.configuration import Overrides, digest, merged
 from footnote.evaluation.evaluations import Runs
 from footnote.evaluation.gate import Condition, Finding, Verdict, judge
 from footnote.evaluation.models import Activation, Creation, Gate, Run
@@ -14,6 +13,7 @@ from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict
 from footnote.platform.ids import new_id
+from footnote.platform.overrides import Overrides, digest, merged
 from footnote.platform.settings import Settings
 
 MAX_GATES = 50

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from footnote.evaluation.configuration import Overrides
 from footnote.evaluation.gate import Condition
 from footnote.evaluation.summary import Summary
+from footnote.platform.overrides import Overrides
 
 
 @dataclass(frozen=True, slots=True)

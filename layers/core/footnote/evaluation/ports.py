@@ -8,7 +8,6 @@ from typing import Protocol
 from uuid import UUID
 
 from footnote.chat import Answer, ChatQuestion
-from footnote.evaluation.configuration import Overrides
 from footnote.evaluation.models import (
     Activation,
     AnsweredMessage,
@@ -26,6 +25,7 @@ from footnote.evaluation.summary import Summary
 from footnote.knowledge import Retrieval
 from footnote.models import Turn
 from footnote.platform.context import OrganizationContext
+from footnote.platform.overrides import Overrides
 
 Keyset = tuple[datetime, UUID]
 

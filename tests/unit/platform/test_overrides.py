@@ -1,10 +1,13 @@
-"""Candidate configurations."""
+"""Settings of an organization laid over the deployment's own."""
 
 import pytest
 
-from footnote.evaluation.configuration import TUNABLE, digest, merged
+from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest
+from footnote.platform.ids import new_id
+from footnote.platform.overrides import TUNABLE, LiveOverrides, digest, merged
 from footnote.platform.settings import Settings
+from tests.support.clock import ManualClock
 
 SETTINGS = Settings(environment="test")
 
@@ -54,3 +57,24 @@ def test_the_digest_tells_configurations_apart():
     assert digest(SETTINGS) != digest(SETTINGS.model_copy(update={"generation": generation}))
     postgres = SETTINGS.postgres.model_copy(update={"host": "elsewhere"})
     assert digest(SETTINGS) == digest(SETTINGS.model_copy(update={"postgres": postgres}))
+
+
+class Store:
+    def __init__(self):
+        self.asked = 0
+
+    async def active(self, context):
+        self.asked += 1
+        return {"chat.passages": self.asked}
+
+
+async def test_what_is_live_is_asked_for_now_and_then():
+    clock, store = ManualClock(), Store()
+    live = LiveOverrides(store, clock, keep_s=10.0, most=2)
+    organization, *others = (OrganizationContext(new_id()) for _ in range(3))
+    assert await live.of(organization) == await live.of(organization) == {"chat.passages": 1}
+    clock.advance(11)
+    assert await live.of(organization) == {"chat.passages": 2}
+    for other in others:
+        await live.of(other)
+    assert await live.of(organization) == {"chat.passages": 5}  # forgotten: two are remembered at most

@@ -1,15 +1,20 @@
-"""Candidate configurations: which settings an organization may try, laid over the deployment's own."""
+"""Settings that an organization may try and activate, laid over the deployment's own."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
+from uuid import UUID
 
 from pydantic import ValidationError
 
+from footnote.platform.clock import Clock
+from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest
 from footnote.platform.settings import Section, Settings
 
@@ -115,3 +120,48 @@ def digest(settings: Settings) -> str:
         ),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class ActiveOverrides(Protocol):
+    """Where an organization's overrides are kept."""
+
+    async def active(self, context: OrganizationContext) -> Overrides:
+        """Those in force; empty where nothing differs.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
+        ...
+
+
+class LiveOverrides:
+    """The overrides in force, remembered for a moment: every question asks for them.
+
+    Args:
+        store: Where they are kept.
+        clock: Time.
+        keep_s: How long they may be out of date, in seconds.
+        most: Organizations that are remembered.
+    """
+
+    def __init__(
+        self, store: ActiveOverrides, clock: Clock, *, keep_s: float = 10.0, most: int = 1_000
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._keep_s = keep_s
+        self._most = most
+        self._known: OrderedDict[UUID, tuple[float, Overrides]] = OrderedDict()
+
+    async def of(self, context: OrganizationContext) -> Overrides:
+        """Those of the context's organization; errors as `ActiveOverrides.active`."""
+        now = self._clock.monotonic()
+        known = self._known.get(context.organization_id)
+        if known is not None and now - known[0] < self._keep_s:
+            return known[1]
+        overrides = await self._store.active(context)
+        self._known[context.organization_id] = (now, overrides)
+        self._known.move_to_end(context.organization_id)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return overrides
