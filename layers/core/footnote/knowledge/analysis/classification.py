@@ -6,20 +6,11 @@ import re
 from dataclasses import dataclass
 
 from footnote.knowledge.analysis.models import Entity, QueryType
-from footnote.knowledge.analysis.questions import (
-    COMPARISON,
-    ENUMERATION,
-    FACTUAL,
-    QUESTION_WORD,
-    REASONING,
-    SECOND_PART,
-    matcher,
-)
-from footnote.knowledge.language import UNDETERMINED
+from footnote.knowledge.analysis.questions import matcher
 
 KEYWORD_WORDS = 3
 _LONG_QUESTION = 20
-_CERTAIN, _UNCERTAIN = 600, 150  # characters read for cues; where the language is not certain, all are tried
+_CHARACTERS = 600  # read for what tells the type
 _WHY_WORDS = 5
 _QUESTION_MARK = re.compile("[?？؟;]")
 _ENDING_MARK = re.compile(r"\?(?=[\s\"”’»)]|$)|[？؟]")
@@ -44,12 +35,12 @@ def classify(text: str, language: str, entities: tuple[Entity, ...]) -> Classifi
 
     Args:
         text: What is searched for.
-        language: ISO 639-1 code; `und` is tried with the words of every language.
+        language: ISO 639-1 code or `und`.
         entities: What the query names.
     """
-    lowered = text[: _CERTAIN if language != UNDETERMINED else _UNCERTAIN].casefold()
+    lowered = text[:_CHARACTERS].casefold()
     words = count_words(text)
-    enumerates = matcher(ENUMERATION, language).search(lowered) is not None
+    enumerates = matcher("enumeration", language).search(lowered) is not None
     parts = _parts(lowered, language)
     type_, reason = _type(lowered, language, words, parts, entities)
     return Classified(type_, reason, words, parts, enumerates and type_ is not QueryType.KEYWORD)
@@ -71,7 +62,7 @@ def _type(
         return QueryType.KEYWORD, f"It has no more than {KEYWORD_WORDS} words and no question mark."
     if reason := _complex(lowered, language, words, parts):
         return QueryType.COMPLEX, reason
-    if found := matcher(FACTUAL, language).search(lowered):
+    if found := matcher("factual", language).search(lowered):
         return QueryType.FACTUAL, f"It asks for a fact: “{found[0].strip()}”."
     named = sum(entity.kind in {"name", "code", "acronym"} for entity in entities)
     if named > 1 and not asks:
@@ -84,18 +75,18 @@ def _type(
 def _asks(lowered: str, language: str) -> bool:
     if _QUESTION_MARK.search(lowered):
         return True
-    return bool(_UNSPACED.search(lowered) and matcher(QUESTION_WORD, language).search(lowered))
+    return bool(_UNSPACED.search(lowered) and matcher("question_word", language).search(lowered))
 
 
 def _complex(lowered: str, language: str, words: int, parts: int) -> str | None:
-    if found := matcher(COMPARISON, language).search(lowered):
+    if found := matcher("comparison", language).search(lowered):
         return f"It compares: “{found[0].strip()}”."
     if parts > 1:
         return f"It asks {parts} things at once."
-    found = matcher(REASONING, language).search(lowered)
+    found = matcher("reasoning", language).search(lowered)
     return f"It asks for reasons or effects: “{found[0].strip()}”." if found and words >= _WHY_WORDS else None
 
 
 def _parts(lowered: str, language: str) -> int:
     marks = len(_ENDING_MARK.findall(lowered))
-    return max(marks, 1) + (len(matcher(SECOND_PART, language).findall(lowered)) if marks < 2 else 0)
+    return max(marks, 1) + (len(matcher("second_part", language).findall(lowered)) if marks < 2 else 0)

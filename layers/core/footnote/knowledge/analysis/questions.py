@@ -1,13 +1,15 @@
 """How questions are asked, in the languages whose queries are typed by their words.
 
 One expression per language and purpose, on casefolded text. Lines are joined, and `^` stands for the start of
-the query with what may open it. A query whose language is not certain is tried with all of them.
+the query with what may open it. A query whose language is not certain is taken for English.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
 
 _START = r"^[\W_]*(?:(?:and|so|ok|okay|well|please|hi|hello|und|et|y|e|en|och|og)\b[\W_]+)?"
 
@@ -288,26 +290,26 @@ _QUESTION_WORD = {
     "ko": r"까[.?]?$|나요|무엇|언제|어디|누구|누가|왜|어떻게|얼마|몇|인가",
     "th": r"ไหม|อะไร|ที่ไหน|เมื่อไร|เมื่อไหร่|ใคร|ทำไม|อย่างไร|เท่าไร|เท่าไหร่|กี่",
 }
-Matchers = Mapping[str, re.Pattern[str]]
+Purpose = Literal["factual", "comparison", "reasoning", "enumeration", "second_part", "question_word"]
+_TABLES: Mapping[Purpose, Mapping[str, str]] = {
+    "factual": _FACTUAL,
+    "comparison": _COMPARISON,
+    "reasoning": _REASONING,
+    "enumeration": _ENUMERATION,
+    "second_part": _SECOND_PART,
+    "question_word": _QUESTION_WORD,
+}
+_NEVER = re.compile(r"(?!)")
 
 
-def _compiled(table: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
-    patterns = {
-        language: "".join(line.strip() for line in text.splitlines()).replace("^", _START)
-        for language, text in table.items()
-    }
-    every = "|".join(f"(?:{pattern})" for pattern in patterns.values())
-    return {language: re.compile(pattern) for language, pattern in {**patterns, "und": every}.items()}
+@lru_cache(maxsize=128)
+def matcher(purpose: Purpose, language: str) -> re.Pattern[str]:
+    """The expression for a purpose and a language; English where there is none.
 
-
-def matcher(matchers: Matchers, language: str) -> re.Pattern[str]:
-    """The expression for a language, or the one of all languages."""
-    return matchers.get(language) or matchers["und"]
-
-
-FACTUAL: Matchers = _compiled(_FACTUAL)
-COMPARISON: Matchers = _compiled(_COMPARISON)
-REASONING: Matchers = _compiled(_REASONING)
-ENUMERATION: Matchers = _compiled(_ENUMERATION)
-SECOND_PART: Matchers = _compiled(_SECOND_PART)
-QUESTION_WORD: Matchers = _compiled(_QUESTION_WORD)
+    Compiled when it is first asked for: all of them together would cost a process its quick start.
+    """
+    table = _TABLES[purpose]
+    text = table.get(language) or table.get("en")
+    if text is None:
+        return _NEVER
+    return re.compile("".join(line.strip() for line in text.splitlines()).replace("^", _START))
