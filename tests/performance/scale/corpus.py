@@ -1,4 +1,4 @@
-"""Chunks in any number, made of real passages: vectors are mixtures of two, texts recombine their sentences."""
+"""Chunks in any number, made of real passages: vectors mix two of them, texts recombine their sentences."""
 
 from __future__ import annotations
 
@@ -35,14 +35,20 @@ class Material:
         vectors: Of the passages, normalised.
         questions: From all sets in turn.
         question_vectors: Of the questions.
-        model: What embedded them.
+        embedder: What embedded them.
+        model: Its name and revision.
     """
 
     sentences: Sequence[Sequence[str]]
     vectors: Vectors
     questions: Sequence[str]
     question_vectors: Vectors
+    embedder: InProcessEmbedder
     model: EmbeddingModel
+
+    async def embed(self, question: str) -> None:
+        """Embeds a question as a search does; to be timed."""
+        await self.embedder.embed_queries([question])
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def load_material(data: Path, passages: int, questions: int) -> Material:
         _embedded(embedder, model, [text[:_CHARACTERS] for text in rows]),
         asked,
         _embedded(embedder, model, asked),
+        embedder,
         model,
     )
 

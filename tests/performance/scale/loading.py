@@ -98,10 +98,16 @@ class Loader:
             for place, draw in enumerate(rng.random(documents)):
                 category = names[int(np.searchsorted(bounds, draw, side="right"))]
                 count = min(CHUNKS_PER_DOCUMENT, loaded.chunks - place * CHUNKS_PER_DOCUMENT)
-                copy.write_row(
-                    (organization_id, document_name(organization_id, place), f"Report {place}",
-                     f"report-{place}.txt", "txt", "upload", "completed", "active", category, "en", 1, 1, count)
-                )  # fmt: skip
+                document_id = document_name(organization_id, place)
+                names = (
+                    organization_id,
+                    document_id,
+                    f"Report {place}",
+                    f"report-{place}.txt",
+                    "txt",
+                    "upload",
+                )
+                copy.write_row((*names, "completed", "active", category, "en", 1, 1, count))
         execute(
             "INSERT INTO knowledge.document_versions (organization_id, document_id, version, bucket, key,"
             " sequencer, stage, chunk_count, embedding_model_id)"
@@ -136,8 +142,8 @@ class Loader:
         )
         self._connection.execute("TRUNCATE raw")
         with self._connection.cursor().copy(
-            "COPY knowledge.chunk_vectors (organization_id, chunk_id, document_id, version, embedding_model_id,"
-            " embedding) FROM STDIN (FORMAT binary)"
+            "COPY knowledge.chunk_vectors (organization_id, chunk_id, document_id, version,"
+            " embedding_model_id, embedding) FROM STDIN (FORMAT binary)"
         ) as copy:
             rows = _vector_rows(organization_id, ids, documents, self._model_id, batch.vectors)
             copy.write(_COPY_HEAD + rows + _COPY_END)

@@ -1,0 +1,1 @@
+"""Search in small and large organizations: `python -m tests.performance.scale`."""
