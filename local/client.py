@@ -206,6 +206,19 @@ class ApiClient:
             body["session_id"] = session_id
         return self._call("POST", "/chat", json=body)
 
+    def explain_answer(self, message_id: str) -> Json:
+        """How an answer came about, and whether it still holds."""
+        return self._call("GET", f"/chat/messages/{message_id}/explain")
+
+    def explain_search(self, query: str, document_id: str, **options: Any) -> Json:
+        """Why a search did, or did not, find a document; options are further fields of the body."""
+        body = {"query": query, "document_id": document_id, **options}
+        return self._call("POST", "/search/explain", json=body)
+
+    def page(self, method: str, path: str, body: Json | None = None) -> str:
+        """What the API tells, as a page for a person: HTML."""
+        return self._answer(method, path, json=body, params={"format": "html"}).text
+
     def sessions(self, **query: Any) -> Json:
         """One page of the user's conversations, newest first."""
         return self._call("GET", "/chat/sessions", params=query)
@@ -223,13 +236,17 @@ class ApiClient:
         return self._call("GET", "/health", signed=False)
 
     def _call(self, method: str, path: str, *, signed: bool = True, **arguments: Any) -> Json:
+        response = self._answer(method, path, signed=signed, **arguments)
+        return dict(response.json()) if response.content else {}
+
+    def _answer(self, method: str, path: str, *, signed: bool = True, **arguments: Any) -> httpx.Response:
         response = self._send(method, path, signed, arguments)
         if response.status_code == httpx.codes.UNAUTHORIZED and signed and self._account is not None:
             self.login(*self._account)
             response = self._send(method, path, signed, arguments)
         if response.is_error:
             raise _error(response)
-        return dict(response.json()) if response.content else {}
+        return response
 
     def _send(self, method: str, path: str, signed: bool, arguments: dict[str, Any]) -> httpx.Response:
         """One call; made again when it is refused because of load and a short wait helps (429, 503)."""

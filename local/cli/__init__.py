@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from local.cli import conversation, doctor, documents, environment, evaluation, lifecycle, logs, queue, status
+from local.cli import (
+    conversation,
+    doctor,
+    documents,
+    environment,
+    evaluation,
+    explanation,
+    lifecycle,
+    logs,
+    queue,
+    status,
+)
 
 
 def build_app() -> typer.Typer:
@@ -23,6 +34,8 @@ def build_app() -> typer.Typer:
     app.command()(doctor.doctor)
     app.command()(documents.ingest)
     app.command()(conversation.ask)
+    app.command()(explanation.explain)
+    app.command()(explanation.whynot)
     app.command()(logs.logs)
     app.command()(evaluation.evaluate)
     app.command()(environment.env)

@@ -24,4 +24,5 @@ def ask(
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
     print_answer(answer)
+    console.print(f"[dim]How it came about: footnote explain {answer['message_id']}[/dim]")
     console.print(f'[dim]Go on with: footnote ask --session {answer["session_id"]} "..."[/dim]')

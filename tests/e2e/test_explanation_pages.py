@@ -1,6 +1,8 @@
 """Explanations of the running stack as a browser shows them: at a desk, on a phone, in the dark."""
 
+import json
 import os
+import uuid
 from pathlib import Path
 
 import httpx
@@ -77,6 +79,19 @@ def test_what_is_cited_is_marked(stack, browser, answered):
     evidence = [" ".join(piece["text"].split()) for piece in answer["sources"][0]["evidence"]]
     assert [" ".join(text.split()) for text in shown.facts["marked"]] == evidence
     assert "The passage stands unchanged in the document's current version." in shown.facts["text"]
+
+
+def test_the_command_tells_and_saves_the_same(stack, tmp_path):
+    asked = json.loads(stack.footnote("ask", "--json", "What is Footnote?").stdout)
+    told = stack.footnote("explain", asked["message_id"]).stdout
+    assert told.startswith("What is Footnote?")
+    stack.footnote("explain", asked["message_id"], "--save", str(tmp_path / "page.html"))
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    unknown = str(uuid.uuid4())
+    assert "no such document" in stack.footnote("whynot", "What is Footnote?", unknown).stdout
+    refused = stack.footnote("explain", unknown, check=False)
+    assert refused.returncode != 0
+    assert "no such answer" in refused.stdout + refused.stderr
 
 
 def test_a_document_that_was_not_found(stack, browser, answered, tmp_path):
