@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from footnote.knowledge import sentence_spans
 from functions.embedding.backends import Item, load_backend
+from functions.embedding.backends.onnx import OnnxBackend
+from functions.embedding.build import build
 from functions.embedding.model.source import installed_source
 from functions.embedding.settings import EmbeddingServerSettings
 
@@ -36,3 +39,27 @@ def test_it_agrees_with_the_reference():
     assert np.abs(np.stack([one.vector for one in embedded]) - expected).max() <= limit
     assert embedded[-1].tokens > 256
     assert embedded[4].tokens == 2
+
+
+def test_vectors_of_spans_are_those_of_the_graph(tmp_path):
+    """Texts of several lengths in one batch: states of padding count nowhere."""
+    directory = installed_source().directory
+    backend = load_backend(
+        EmbeddingServerSettings(backend="sentence_transformers", model_directory=directory)
+    )
+    build(tmp_path / "fp32", "fp32")
+    graph = OnnxBackend(tmp_path / "fp32", 1)
+    story = "Ada moved to Farol in 1998. She keeps the lighthouse. The harbour is free of ice."
+    items = [
+        Item(story, sentence_spans(story)),
+        Item("One.", [(0, 4)]),
+        Item("", []),
+        Item("observatory " * 300, [(0, 11), (3588, 3599)]),
+    ]
+    limit = 1e-5 if backend.description.precision == "fp32" else 5e-3
+    for item, found in zip(items, backend.embed(items, "passage"), strict=True):
+        (expected,) = graph.embed([item], "passage")
+        assert np.abs(found.vector - expected.vector).max() <= limit
+        assert found.tokens == expected.tokens
+        if item.spans:
+            assert np.abs(found.spans - expected.spans).max() <= limit
