@@ -129,6 +129,7 @@ def test_it_leans_in_many_languages(language, message):
         ("en", "What is a stock exchange?"),
         ("en", "I heard that the toolchain is not available in South America."),
         ("en", "Judicial Council of California"),
+        ("en", "Do vaccinated nursing mothers give protection to their babies?"),
         ("en", "Okay, which documents do I need for a mortgage application?"),
         ("en", "Why is the sky blue during the day?"),
         ("en", "Which companies such as Boeing build aircraft in Seattle?"),

@@ -12,7 +12,7 @@ KEYWORD_WORDS = 3
 _LONG_QUESTION = 20
 _CHARACTERS = 600  # read for what tells the type
 _WHY_WORDS = 5
-_QUESTION_MARK = re.compile("[?？؟;]")
+_QUESTION_MARK = re.compile("[?？؟]")
 _ENDING_MARK = re.compile(r"\?(?=[\s\"”’»)]|$)|[？؟]")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 _CHARACTERS_PER_WORD = 2

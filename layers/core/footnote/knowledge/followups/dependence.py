@@ -20,6 +20,7 @@ from footnote.knowledge.followups.vocabulary import (
     GOING_ON,
     OPENING,
     POINTING,
+    PRONOUNS,
     UNSPACED,
 )
 from footnote.knowledge.language import UNDETERMINED, detect_language, function_words
@@ -27,6 +28,7 @@ from footnote.models import Turn
 
 _FEW_WORDS = 1
 _FRAGMENT_WORDS = 4
+_ANTECEDENT_WORDS = 3  # in front of a pronoun: in fewer, it seldom finds what it stands for
 _CORRECTED_WORDS = 8
 _UNSPACED_FRAGMENT = 6  # characters
 _STEM = 5  # letters: enough to know "scams" again in "scammers"
@@ -88,8 +90,17 @@ def _points_back(message: str, language: str) -> str | None:
     if (expletives := EXPLETIVES.get(language)) is not None:
         lowered = expletives.sub(" ", lowered)
     pointing = POINTING.get(language, POINTING["en"])
-    found = next((word for word in _WORD.findall(lowered) if word in pointing), None)
-    return f"It points back with “{found}”." if found else None
+    for word in _WORD.finditer(lowered):
+        if word[0] in pointing and not _meant_within(word, lowered, language):
+            return f"It points back with “{word[0]}”."
+    return None
+
+
+def _meant_within(word: re.Match[str], lowered: str, language: str) -> bool:
+    """Whether a pronoun can stand for something in the message itself: "Do nursing mothers feed their ..."."""
+    if word[0] not in PRONOUNS:
+        return False
+    return len(content_words(lowered[: word.start()], language)) >= _ANTECEDENT_WORDS
 
 
 def _fragment(message: str, language: str) -> str | None:

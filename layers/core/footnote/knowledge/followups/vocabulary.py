@@ -40,6 +40,7 @@ _POINTING = {
     "uk": "він вона воно вони його її їх їм це цей ця ці цього цієї там інший інша інші такий",
     "cs": "on ona ono oni jeho její jejich tento tato toto tito tyto ten ta tam jiný jiná stejný",
 }
+PRONOUNS = _words("it its itself they them their theirs he him his she her hers")
 _GOING_ON = {
     "en": "and but or also then plus",
     "de": "und aber oder also dann",
