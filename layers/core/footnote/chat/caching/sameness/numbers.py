@@ -58,7 +58,7 @@ _ORDINALS = MappingProxyType({word: n for n, word in enumerate(_ORDINAL_WORDS.sp
 _ROMAN = re.compile(r"(?=[IVXL])X{0,3}(?:IX|IV|V?I{0,3})")
 _ROMAN_VALUES = MappingProxyType({"I": 1, "V": 5, "X": 10, "L": 50})
 _ORDINAL_DIGITS = re.compile(r"(\d+)(?:st|nd|rd|th)")
-_DIGITS = re.compile(r"\d[\d.,:/]*")
+_DIGITS = re.compile(r"-?\d[\d.,:/]*")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 # Short forms too; "mar" is a word of several languages.
 MONTHS: Mapping[str, str] = MappingProxyType(

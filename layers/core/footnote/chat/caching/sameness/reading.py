@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from footnote.chat.caching.sameness.numbers import MONTHS, joined, number_of, roman
-from footnote.chat.caching.sameness.stems import is_past, stem
+from footnote.chat.caching.sameness.folding import fold, tokens
+from footnote.chat.caching.sameness.numbers import MONTHS, joined, number_of
+from footnote.chat.caching.sameness.stems import is_ongoing, is_past, stem
 from footnote.chat.caching.sameness.synonyms import SYNONYMS, plain
 from footnote.chat.caching.sameness.words import (
     ARTICLES,
@@ -16,14 +18,12 @@ from footnote.chat.caching.sameness.words import (
     LANGUAGES,
     MODALS,
     NEGATIONS,
+    PERSONS,
     SOFT_PREPOSITIONS,
     TENSES,
     TURNING,
 )
 
-_TOKEN = re.compile(r"\d[\d.,:/]*(?:st|nd|rd|th)?|[^\W\d]+(?:[-'.&][^\W\d]+)*|\d+|[%€$£°+#]+")
-_GLUED = re.compile(r"(?<![\w.])(\d[\d.,]*)(?!(?:st|nd|rd|th)\b)([^\W\d_]{1,3})\b")
-_NOT = re.compile(r"\b(\w+)n't\b")
 _QUANTITIES = frozenset(
     {"many", "much", "long", "often", "far", "big", "old", "fast", "soon", "late", "hot", "large"}
 )
@@ -32,6 +32,8 @@ _YEAR = re.compile(r"1\d{3}|20\d\d")
 _UNGOVERNING = frozenset(
     {"he", "she", "it", "this", "that", "they", "today", "tomorrow", "yesterday", "now", "again", "ago"}
 )
+_SAID_ALONE = frozenset({"in", "at", "by", "'s", "if", "when"})
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 _NOT_BE = frozenset({"do", "does", "did", "has", "have", "had", "will", "shall", "'s"})
 _BEFORE_ONE = frozenset({*TENSES["en"], *MODALS["en"]})
 
@@ -52,7 +54,7 @@ class Reading:
     Attributes:
         language: It was read as.
         asks: `who`, `what`, `how many`, ..., `whether`; empty where nothing is said but what it is about.
-        time: `past`, `present` or `future`.
+        time: `past`, `perfect`, `present` or `future`; with `ongoing` for "is doing".
         modal: `may`, `must`, `should`, `would`, or empty; for `how` always empty.
         negations: What each one denies, the word after it; empty where "isn't it" hides that.
         turning: Small words that change the answer, each as often as it stands there, with what they govern.
@@ -107,12 +109,17 @@ class _Reader:
         self._passive = False
         self._by = False
         self._is_past = False
+        self._has = False
+        self._is_perfect = False
+        self._is_ongoing = False
+        self._persons: list[str] = []
 
     def read(self, question: str) -> Reading:
-        words = _tokens(plain(_fold(question)))
+        words = tokens(plain(fold(question)))
         at = 0
         while at < len(words):
             at += self._take(words, at)
+        self._strand()
         asks = self._asks or ("whether" if self._times or self._modals else "")
         if self._quantity:
             asks = f"{asks} {self._quantity}"
@@ -122,7 +129,7 @@ class _Reader:
             time=self._time(),
             modal="" if asks == "how" else " ".join(sorted(set(self._modals))),
             negations=tuple(sorted(self._negations)),
-            turning=tuple(sorted(self._turning)),
+            turning=tuple(sorted([*self._turning, *self._addressed()])),
             numbers=tuple(self._numbers),
             content=tuple(self._content),
             by=self._by,
@@ -166,6 +173,8 @@ class _Reader:
         elif (time := TENSES[language].get(word)) is not None:
             self._times.append(time)
             self._after_be = word not in _NOT_BE
+            self._has = self._has or word in {"has", "have"}
+            self._is_perfect = self._is_perfect or (word == "been" and self._has)
         elif (modal := MODALS[language].get(word)) is not None:
             self._modals.append(modal)
         else:
@@ -175,16 +184,33 @@ class _Reader:
     def _small_word(self, words: list[str], at: int) -> bool:
         """Takes a preposition, an article, or whatever else is no content word."""
         language, word = self._language, words[at]
+        is_article = word in ARTICLES[language]
         if (turning := TURNING[language].get(word)) is not None:
             self._turn(turning, words, at)
-        elif word in SOFT_PREPOSITIONS[language]:
+        elif word in SOFT_PREPOSITIONS[language] and not (is_article and self._preposition):
+            self._strand()
             self._by = self._by or (word == "by" and (self._passive or self._asks == "who"))
             self._preposition = word
-        elif word in ARTICLES[language]:
+        elif is_article:
             self._article = True
+        elif (person := PERSONS.get(language, _NOBODY).get(word)) is not None:
+            self._persons.append(person)
         else:
             return word in EMPTY[language]
         return True
+
+    def _strand(self) -> None:
+        """Notes a preposition that stands alone, as in "what is it for", or before its question word."""
+        if self._preposition in SOFT_PREPOSITIONS[self._language] - _SAID_ALONE:
+            self._turning.append(f"alone {self._preposition}")
+        self._preposition = ""
+
+    def _addressed(self) -> list[str]:
+        """Who does what to whom between the one who asks and the one who is asked: "can I see your ..."."""
+        persons = [person.split()[0] for person in self._persons]
+        if len(set(persons)) > 1:
+            return ["persons " + " ".join(dict.fromkeys(persons))]
+        return ["to me"] if self._asks == "who" and "first object" in self._persons else []
 
     def _negate(self, words: list[str], at: int) -> None:
         """Notes what is denied; in "isn't the ..." and "why doesn't he ..." it comes too late to be known."""
@@ -202,8 +228,9 @@ class _Reader:
                 self._turning.append(f"asks {asked}")
             return
         self._asks = asked
-        if at and words[at - 1] == "by":
+        if self._preposition == "by":
             self._by = True
+        self._strand()
         following = words[at + 1] if at + 1 < len(words) else ""
         if self._language == "en" and asked == "how" and following in _QUANTITIES:
             self._quantity = following
@@ -227,20 +254,25 @@ class _Reader:
         return ""
 
     def _number(self, value: str, following: list[str]) -> None:
-        """With what it counts; a year counts nothing."""
+        """With what it counts and its preposition; a year counts nothing and can do without one."""
+        before = "" if _YEAR.fullmatch(value) or self._preposition == "of" else self._preposition
         self._preposition = ""
         counted = following[0] if following and not _YEAR.fullmatch(value) else ""
         small = (ARTICLES, EMPTY, ASKING, SOFT_PREPOSITIONS, TENSES, MODALS, TURNING, NEGATIONS)
         is_small = any(counted in table[self._language] for table in small)
-        if not counted or counted in MONTHS or is_small or number_of(counted, self._language):
-            self._numbers.append(value)
-        else:
-            self._numbers.append(f"{value} {self._stem(_POSSESSIVE.sub('', counted))}")
+        if counted in MONTHS or is_small or number_of(counted, self._language):
+            counted = ""
+        thing = self._stem(_POSSESSIVE.sub("", counted))
+        self._numbers.append(" ".join(filter(None, (value, thing, before))))
 
     def _add_word(self, word: str) -> None:
         owner = _POSSESSIVE.search(word)
         bare = _POSSESSIVE.sub("", word) if owner else word
         is_participle = is_past(bare, self._language)
+        self._is_perfect = self._is_perfect or (is_participle and self._has)
+        stands_alone = not (self._preposition or self._article or owner)
+        if self._language == "en" and self._after_be and stands_alone and is_ongoing(bare):
+            self._is_ongoing = True
         if is_participle and self._after_be:
             self._passive = True
         elif is_participle and not self._times:
@@ -263,54 +295,8 @@ class _Reader:
         return stem(said, "en")
 
     def _time(self) -> str:
-        for time in ("future", "past"):
-            if time in self._times:
-                return time
-        if "present" in self._times:
-            return "present"
-        return "past" if self._is_past else "present"
-
-
-def _fold(question: str) -> str:
-    """Lower case, where case says nothing; what looks like a function word but is a name stays apart."""
-    text = unicodedata.normalize("NFKC", question).replace("’", "'").replace("‘", "'")
-    text = text.replace("can't", "cannot").replace("Can't", "cannot").replace("won't", "will not")
-    text = _NOT.sub(r"\1 not", text)
-    text = re.sub(r"[\"“”«»„¿¡?!]", " ", text)
-    has_case = text != text.upper()
-    words = text.split()
-    capitals = sum(word[:1].isupper() for word in words[1:])
-    is_title = capitals > max(2, 0.6 * (len(words) - 1))
-    folded = [
-        _fold_word(word, words[at - 1] if at > 1 else "", at == 0, is_title or not has_case)
-        for at, word in enumerate(words)
-    ]
-    return " ".join(folded)
-
-
-def _fold_word(word: str, before: str, is_first: bool, is_title: bool) -> str:
-    bare = word.strip(".,;:()")
-    low = bare.casefold()
-    if is_title:
-        return word.casefold()
-    value = roman(bare)
-    if value is not None and (len(bare) > 1 or (before[:1].isupper() and before != "I")):
-        return value
-    is_small = any(
-        low in table["en"] for table in (ASKING, TENSES, MODALS, TURNING, SOFT_PREPOSITIONS, ARTICLES, EMPTY)
-    )
-    is_name = (len(bare) > 1 and bare.isupper()) or (not is_first and bare[:1].isupper() and bare != "I")
-    if is_small and is_name:
-        return low if low == "may" else f"{low}_name"
-    return word.casefold()
-
-
-def _tokens(text: str) -> list[str]:
-    text = re.sub(r"\b(what|who|where|when|why|how|that|there|it)'s\b", r"\1 is", text)
-    text = re.sub(r"\bi'(?:m|ve|d|ll)\b", "i", text)
-    text = re.sub(r"\b([ldnsjmtc]|qu)'(?=\w)", r"\1 ", text)
-    text = _GLUED.sub(r"\1 \2", text)
-    found = [
-        token.rstrip(".,:/") if token[0].isdigit() else token.strip(".") for token in _TOKEN.findall(text)
-    ]
-    return [part for token in found for part in ([token] if token in SYNONYMS else token.split("-")) if part]
+        named = next((time for time in ("future", "past", "present") if time in self._times), "")
+        time = named or ("past" if self._is_past else "present")
+        if time == "present" and self._is_perfect:
+            time = "perfect"
+        return f"{time}, ongoing" if self._is_ongoing else time

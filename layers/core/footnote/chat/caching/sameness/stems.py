@@ -9,14 +9,15 @@ from types import MappingProxyType
 _IRREGULAR = """
 build built | buy bought | write wrote written | sell sold | send sent | pay paid | make made | find
 found | give gave given | take took taken | begin began begun | win won | lose lost | lead led | leave
-left | get got | hold held | keep kept | meet met | say said | see saw seen | speak spoke spoken | spend
-spent | teach taught | tell told | think thought | understand understood | wear wore worn | know knew
-known | grow grew grown | fall fell fallen | rise rose risen | choose chose chosen | come came | go went
-gone | run ran | eat ate eaten | drive drove driven | break broke broken | bring brought | catch caught
-| draw drew drawn | fly flew flown | forget forgot forgotten | become became | bear born | beat beaten |
-hide hid hidden | lay laid | steal stole stolen | fight fought | forbid forbade forbidden | use used
-uses | man men | woman women | child children | foot feet | person people | mouse mice | tooth teeth |
-criterion criteria | datum data | index indices | matrix matrices | analysis analyses | crisis crises
+left | get got gotten | hold held | keep kept | meet met | say said | see saw seen | speak spoke spoken
+| spend spent | teach taught | tell told | think thought | understand understood | wear wore worn | know
+knew known | grow grew grown | fall fell fallen | rise rose risen | choose chose chosen | come came | go
+went gone | run ran | eat ate eaten | drive drove driven | break broke broken | bring brought | catch
+caught | draw drew drawn | fly flew flown | forget forgot forgotten | become became | bear born | beat
+beaten | hide hid hidden | lay laid | steal stole stolen | fight fought | forbid forbade forbidden | use
+used uses | man men | woman women | child children | foot feet | person people | mouse mice | tooth
+teeth | criterion criteria | datum data | index indices | matrix matrices | analysis analyses | crisis
+crises
 """
 # What only looks inflected.
 _KEPT_WORDS = """
@@ -27,6 +28,12 @@ nothing something anything everything red bed need feed speed seed shed embed we
 exceed proceed succeed indeed hundred wed fed led sacred
 """
 _KEPT = frozenset(_KEPT_WORDS.split())
+# Forms in -ing that are things.
+_NOUN_WORDS = """
+meaning opening closing building meeting training parking funding booking heating cooling shipping pricing
+billing marketing warning housing clothing lighting hearing rating reading wiring
+"""
+_NOUNS = frozenset(_NOUN_WORDS.split())
 
 
 # British and American.
@@ -73,6 +80,11 @@ def is_past(word: str, language: str) -> bool:
     if language != "en":
         return False
     return word in _PAST_FORMS or (len(word) > 4 and word.endswith("ed") and word not in _KEPT)
+
+
+def is_ongoing(word: str) -> bool:
+    """Whether an English word is a form in -ing of a verb."""
+    return len(word) > 5 and word.endswith("ing") and word not in _KEPT and word not in _NOUNS
 
 
 def _english(word: str) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 _GROUPS = """
 buy purchase acquire | big large sizeable huge | small little tiny | delete remove erase | change edit
 modify alter adapt amend | begin start launch commence | end finish conclude | fix resolve repair solve
-mend | happen occur | obtain receive | choose select pick | employee staff worker personnel | company
+mend | happen occur | obtain receive get | choose select pick | employee staff worker personnel | company
 firm corporation | disease illness sickness | medication drug medicine | doctor physician | film movie |
 goal aim purpose objective | annual yearly | benefit advantage upside merit | drawback disadvantage
 downside shortcoming | forbidden prohibited banned disallowed | permit permission authorization |

@@ -187,11 +187,24 @@ ARTICLES = _table(
         "ru": "",
     }
 )
+PERSONS = _map(
+    {
+        "en": "first: i my mine we our ours | first object: me us | second: you your yours",
+        "de": "first: ich mein meine meinen meinem meiner wir unser unsere | first object: mir mich uns | "
+        "second: du dein deine deinen ihr euer eure | second object: dir dich euch",
+        "fr": "first: je j mon ma mes nous notre nos | first object: me m | "
+        "second: tu ton ta tes vous votre vos",
+        "es": "first: yo mi mis nosotros nuestro nuestra | first object: me nos | second: tú tu tus usted",
+        "it": "first: io mio mia noi nostro | first object: mi ci | second: tu tuo tua voi",
+        "pt": "first: eu meu minha nós nosso nossa | first object: me nos | second: você seu sua",
+        "nl": "first: ik mijn we wij ons onze | first object: mij | second: je jij u uw jouw",
+    }
+)
 # Who asks is clear without being said, and the rest only holds a sentence together.
 EMPTY = _table(
     {
-        "en": "i me my we us our you your people there and that so then also just exactly actually get got "
-        "please hi hello hey thanks thank kindly",
+        "en": "i me my we us our you your there and that so then also exactly actually please "
+        " hi hello hey thanks thank kindly",
         "de": "ich mir mich mein meine meinen wir uns unser man sie es gibt und denn sich bitte hallo du "
         "dir getan tun",
         "fr": "je j me m mon ma mes nous on vous se s il t elle ce c y et que qu bonjour merci",
