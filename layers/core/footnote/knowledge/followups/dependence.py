@@ -97,7 +97,7 @@ def _points_back(message: str, language: str) -> str | None:
 
 
 def _meant_within(word: re.Match[str], lowered: str, language: str) -> bool:
-    """Whether a pronoun can stand for something in the message itself: "Do nursing mothers feed their ..."."""
+    """Whether a pronoun can stand for something in the message itself: "Do nurses feed their ..."."""
     if word[0] not in PRONOUNS:
         return False
     return len(content_words(lowered[: word.start()], language)) >= _ANTECEDENT_WORDS

@@ -30,6 +30,7 @@ REFERENT_WEIGHT = 0.6
 REFERENTS = 3
 """How many things of the conversation are taken along; more of them are other things."""
 
+_READ = 2_000  # characters of the message and of each turn
 _CONTEXT_CHARACTERS = 800  # leaves room for the message in the embedding model's window of 256 word pieces
 
 
@@ -76,12 +77,13 @@ class StandAloneQuery:
 
 def stand_alone(message: str, history: Sequence[Turn]) -> StandAloneQuery:
     """Decides whether `message` depends on `history` (oldest first) and words it without, by rules alone."""
-    judged = dependence(message, history)
+    read, turns = message[:_READ], [replace(turn, text=turn.text[:_READ]) for turn in history]
+    judged = dependence(read, turns)
     if not judged.depends:
         return StandAloneQuery(message, message, reason=judged.reason)
-    language = language_within(message, history)
-    about = topic(history, language)
-    meant = tuple(found.text for found in referents(message, about, language)[:REFERENTS])
+    language = language_within(read, turns)
+    about = topic(turns, language)
+    meant = tuple(found.text for found in referents(read, about, language)[:REFERENTS])
     # The message comes last, so that the turns before are what is cut.
     before = f"{about.question} {about.answer}".strip()[:_CONTEXT_CHARACTERS]
     return StandAloneQuery(
