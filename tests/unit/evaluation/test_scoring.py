@@ -56,8 +56,9 @@ def test_a_refusal_of_an_answerable_question_says_nothing():
     scores = score(replace(ASKED, answer=REFUSED)).scores
     assert scores["abstention_answerable"] == 1.0
     assert scores["abstention_precision"] == scores["abstention_accuracy"] == 0.0
-    assert scores["completeness"] == scores["similarity_cosine"] == scores["citation_recall"] == 0.0
-    assert not {"faithfulness", "fluency", "relevance", "citation_precision"} & scores.keys()
+    assert scores["completeness"] == scores["similarity_f1"] == scores["citation_recall"] == 0.0
+    of_answers_given = {"faithfulness", "fluency", "relevance", "similarity_cosine", "citation_precision"}
+    assert not of_answers_given & scores.keys()
 
 
 def test_an_unanswerable_question_is_right_when_it_is_refused():
@@ -69,7 +70,8 @@ def test_an_unanswerable_question_is_right_when_it_is_refused():
 
 
 def test_without_judgements_only_the_answer_itself_is_scored():
-    scores = score(replace(ASKED, relevance={}, golden=())).scores
+    answer = replace(ANSWER, similarity=None)
+    scores = score(replace(ASKED, relevance={}, golden=(), answer=answer)).scores
     assert scores.keys() == {"faithfulness", "fluency", "relevance", "relevance_cosine"}
 
 
@@ -102,6 +104,12 @@ def test_figures_are_means_over_the_questions_that_tell_them(results):
     assert groups["type", "factual"].metrics["success@1"].n == 2
     assert "success@1" not in groups["type", "complex"].metrics
     assert summary.latency["search"].p50 == 10.0
+
+
+def test_refusals_have_no_precision_where_none_could_be_right():
+    refused = score(replace(ASKED, answer=REFUSED))
+    assert "abstention_precision" not in summarise([refused]).metrics
+    assert summarise([refused, score(UNANSWERABLE)]).metrics["abstention_precision"].value == 0.0
 
 
 def test_the_overall_score_is_the_weighted_mean_of_what_is_told(results):

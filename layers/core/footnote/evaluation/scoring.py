@@ -192,13 +192,12 @@ def _score_answer(
         scores.add("fluency", fluency(answer.text))
         scores.add("relevance", question_coverage(observed.text, answer.text))
         scores.add("relevance_cosine", answer.relevance)
+        scores.add("similarity_cosine", answer.similarity)
     if is_answerable and observed.golden:
         said = "" if answer.abstained else answer.text
         scores.add("answer_containment", answer_contained(said, observed.golden))
         scores.add("completeness", completeness(said, observed.golden))
         scores.add("similarity_f1", token_f1(said, observed.golden))
-        if answer.similarity is not None:
-            scores.add("similarity_cosine", 0.0 if answer.abstained else answer.similarity)
     if is_answerable and judged:
         _score_citations(scores, answer, judged)
 

@@ -29,7 +29,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "answer_containment": "A reference answer stands in the answer word for word",
         "completeness": "Share of the reference answer's words that the answer holds",
         "similarity_f1": "Word F1 of answer and reference answer",
-        "similarity_cosine": "Cosine of answer and reference answer",
+        "similarity_cosine": "Cosine of answer and reference answer, where one was given",
         "citation_precision": "Share of cited documents that are judged relevant",
         "citation_recall": "Share of the relevant documents that are cited",
         "abstention_accuracy": "Answered what can be answered and refused what cannot",
@@ -183,12 +183,17 @@ def summarise(results: Sequence[QuestionResult]) -> Summary:
     )
 
 
-def values_by_metric(results: Iterable[QuestionResult]) -> dict[str, list[float]]:
-    """Values of each metric that at least one question tells, in the order of `METRICS`."""
+def values_by_metric(results: Sequence[QuestionResult]) -> dict[str, list[float]]:
+    """Values of each metric that at least one question tells, in the order of `METRICS`.
+
+    Where every question can be answered, no refusal can be right: then their precision says nothing.
+    """
     values: dict[str, list[float]] = defaultdict(list)
     for result in results:
         for name, value in result.scores.items():
             values[name].append(value)
+    if not any(result.unanswerable for result in results):
+        values.pop("abstention_precision", None)
     return {name: values[name] for name in METRICS if name in values}
 
 
@@ -238,11 +243,12 @@ def _latencies(results: Sequence[QuestionResult]) -> dict[str, Latency]:
 def latency(times: Sequence[float], classes: int = 24) -> Latency:
     """Percentiles and histogram of durations in milliseconds, at least one.
 
-    The histogram's classes are of equal width up to the 99th percentile; what is slower is one more.
+    The histogram's classes are of equal width up to the 99th percentile or four times the median; what is
+    slower is one more.
     """
     p50, p95, p99 = (round(percentile(times, share), 2) for share in (0.5, 0.95, 0.99))
     low = min(times)
-    width = max((p99 - low) / classes, 0.01)
+    width = max((min(p99, 4 * p50) - low) / classes, 0.01)
     counts = [0] * (classes + 1)
     for time in times:
         counts[min(classes, int(max(0.0, time - low) / width))] += 1
