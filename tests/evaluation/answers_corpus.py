@@ -86,6 +86,11 @@ class Bench:
         self._test_database = test_database
         self._ingestion = PostgresIngestionStore(database, IngestionSettings(), RetrievalSettings())
 
+    @property
+    def dsn(self) -> str:
+        """Of the throw-away database, as its superuser."""
+        return self._test_database.superuser_dsn
+
     def retriever_with(self, settings: RetrievalSettings, ranker: FeatureRanker | None) -> Retriever:
         """The product's search with other settings or another ranker."""
         return Retriever(self.search, self.embedder, settings, SystemClock(), ranker=ranker)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.evaluation.answers_corpus import Bench, Corpus
 
 Array = npt.NDArray[np.float64]
 DEPTH = 10
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,18 @@ class Search:
         return ndcg(ranking, self.relevance, DEPTH)
 
 
+def folds_of(groups: Iterable[str], seed: int = 1) -> dict[str, int]:
+    """The fold of each group."""
+    shuffled = sorted(set(groups))
+    random.Random(seed).shuffle(shuffled)
+    return {group: place % FOLDS for place, group in enumerate(shuffled)}
+
+
+def fold_file(directory: Path, fold: int) -> Path:
+    """Where the model that has not seen a fold is kept."""
+    return directory / f"fold-{fold}.json"
+
+
 class Recorder(FeatureRanker):
     """Leaves the fused order as it is and remembers what it was shown."""
 
@@ -72,15 +86,16 @@ class Recorder(FeatureRanker):
 async def record(stage: Bench, directory: Path, limit: int | None = None) -> list[Search]:
     """Searches for every judged question of a set, within its conversation."""
     dataset = load_dataset(directory, limit)
-    groups = dict(_groups(directory))
+    groups = groups_of(directory)
     corpus = await stage.index(dataset.corpus)
     recorder = Recorder()
     retriever = stage.retriever_with(RetrievalSettings(near_duplicates=None), recorder)
     found = []
     for query in dataset.queries:
         if query.relevance:
+            recorder.matrix = None
             await retriever.retrieve(
-                corpus.context, await _asked(stage, query), limit=DEPTH, strategy="hybrid"
+                corpus.context, await asked(stage, query), limit=DEPTH, strategy="hybrid"
             )
             if recorder.matrix is not None:
                 found.append(_search(corpus, query, groups[query.id], recorder))
@@ -93,13 +108,13 @@ def _search(corpus: Corpus, query: EvaluationQuery, group: str, recorder: Record
     return Search(group, recorder.matrix, documents, query.relevance)
 
 
-async def _asked(stage: Bench, query: EvaluationQuery) -> StandAloneQuery:
+async def asked(stage: Bench, query: EvaluationQuery) -> StandAloneQuery:
+    """The question within its conversation."""
     turns = tuple(Turn(actor, text) for actor, text in query.history)[-2 * ChatSettings().history_turns :]
     return await contextual_query(query.text, turns, stage.embedder)
 
 
-def _groups(directory: Path) -> Iterator[tuple[str, str]]:
-    """Each question's article or conversation."""
-    for line in (directory / "queries.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        yield row["id"], row.get("article") or row["id"].split("<::>")[0]
+def groups_of(directory: Path) -> dict[str, str]:
+    """Article or conversation of each question."""
+    rows = (json.loads(line) for line in (directory / "queries.jsonl").read_text().splitlines())
+    return {row["id"]: row.get("article") or row["id"].split("<::>")[0] for row in rows}

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import random
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,10 +29,9 @@ from footnote.knowledge.ranking.features import FEATURES, OWN, QUERY
 from footnote.knowledge.ranking.trees import RANKER, Ensemble, load_ensemble
 from footnote.platform.settings import RetrievalSettings
 from tests.evaluation.answers_corpus import bench
-from tests.evaluation.ranking_features import Array, Search, record
+from tests.evaluation.ranking_features import FOLDS, Array, Search, fold_file, folds_of, record
 
 SETS = ("squad2", "scifact", "cranfield", "mtrag")
-FOLDS = 5
 SEEDS = (1, 2)
 TREES = 150
 PARAMETERS: dict[str, Any] = {
@@ -70,6 +68,7 @@ def main() -> None:
     parser.add_argument("sets", type=Path)
     parser.add_argument("--limit", type=int, default=None, help="questions of each set")
     parser.add_argument("--write", action="store_true", help="replace the product's model")
+    parser.add_argument("--folds", type=Path, help="folder for the models of the first seed's folds")
     parser.add_argument("--ablate", action="store_true", help="also without each group of features")
     options = parser.parse_args()
     data = asyncio.run(_record_all(options.sets, options.limit))
@@ -79,6 +78,8 @@ def main() -> None:
         for name, left_out in GROUPS.items():
             gone = {*left_out, *(f"{one}-best" for one in left_out if one in OWN)}
             _report(data, tuple(one for one in FEATURES if one not in gone), f"without {name}")
+    if options.folds:
+        _write_folds(data, options.folds)
     if options.write:
         ensemble = _train(data, {name: range(len(data[name])) for name in data}, FEATURES, SEEDS[0])
         RANKER.write_text(_serialised(ensemble))
@@ -118,15 +119,30 @@ def _cross_validated(data: Data, features: Sequence[str]) -> dict[str, list[floa
     """What the ranker adds to each question that it was not trained on, averaged over seeds."""
     gains = {name: np.zeros(len(searches)) for name, searches in data.items()}
     for seed in SEEDS:
-        folds = {name: _folds(searches, seed) for name, searches in data.items()}
         for fold in range(FOLDS):
-            chosen = {name: [i for i, own in enumerate(folds[name]) if own != fold] for name in data}
+            chosen = _without(data, fold, seed)
             ensemble = _train(data, chosen, features, seed)
             for name, searches in data.items():
-                for place, own in enumerate(folds[name]):
-                    if own == fold:
-                        gains[name][place] += _gain(ensemble, searches[place]) / len(SEEDS)
+                for place in set(range(len(searches))).difference(chosen[name]):
+                    gains[name][place] += _gain(ensemble, searches[place]) / len(SEEDS)
     return {name: values.tolist() for name, values in gains.items()}
+
+
+def _write_folds(data: Data, directory: Path) -> None:
+    """For other measurements: models that have not seen the questions of their fold."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for fold in range(FOLDS):
+        ensemble = _train(data, _without(data, fold, SEEDS[0]), FEATURES, SEEDS[0])
+        fold_file(directory, fold).write_text(_serialised(ensemble))
+
+
+def _without(data: Data, fold: int, seed: int) -> dict[str, list[int]]:
+    """Places of the questions that are not in a fold."""
+    folds = {name: folds_of([one.group for one in searches], seed) for name, searches in data.items()}
+    return {
+        name: [place for place, one in enumerate(searches) if folds[name][one.group] != fold]
+        for name, searches in data.items()
+    }
 
 
 def _left_out(data: Data) -> dict[str, list[float]]:
@@ -137,13 +153,6 @@ def _left_out(data: Data) -> dict[str, list[float]]:
         ensemble = _train(data, others, FEATURES, SEEDS[0])
         gains[name] = [_gain(ensemble, search) for search in data[name]]
     return gains
-
-
-def _folds(searches: Sequence[Search], seed: int) -> list[int]:
-    groups = sorted({search.group for search in searches})
-    random.Random(seed).shuffle(groups)
-    fold = {group: place % FOLDS for place, group in enumerate(groups)}
-    return [fold[search.group] for search in searches]
 
 
 def _gain(ensemble: Ensemble, search: Search) -> float:
