@@ -21,6 +21,7 @@ from footnote.stores.redis.connection import RedisConnection
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.caching import make_cache
 from tests.support.clock import ManualClock
+from tests.support.ingestion import World
 from tests.support.organizations import new_organization, open_database
 
 
@@ -140,6 +141,24 @@ async def test_generations_only_grow_and_are_each_organizations_own(database, co
     state = await generations.state(context)
     assert (state.generation("search"), state.generation("response"), state.corpus_version) == (5, 1, 0)
     assert (await generations.state(stranger)).generations == {}
+
+
+@pytest.mark.parametrize(
+    "change", ["title = 'Other'", "category = 'news'", "tags = '{new}'", "filename = 'b.txt'"]
+)
+async def test_a_change_of_what_is_shown_of_a_document_is_a_change_of_the_corpus(
+    database, context, stranger, rows, change
+):
+    world = World(database)
+    for organization in (context, stranger):
+        await world.drop(organization, "a.txt", f"A text of {organization.organization_id}.")
+    generations = PostgresGenerations(database)
+    before = [(await generations.state(one)).corpus_version for one in (context, stranger)]
+    async with database.tenant_tx(context) as cursor:
+        await cursor.execute(f"UPDATE knowledge.documents SET {change}")
+        await cursor.execute(f"UPDATE knowledge.documents SET {change}, updated_at = now()")
+    after = [(await generations.state(one)).corpus_version for one in (context, stranger)]
+    assert after == [before[0] + 1, before[1]]
 
 
 async def test_an_invalidation_leaves_nothing_to_find_in_any_tier(database, redis, context, clock):

@@ -2,7 +2,7 @@
 
 The key holds everything an answer depends on: organization, access, corpus version, embedding model,
 generation model, prompt, filters, settings and question. So a cached answer never needs to be checked against
-its sources: had one of them changed, the corpus version would be another.
+its sources: had one of them changed, or its title, the corpus version would be another.
 """
 
 from __future__ import annotations

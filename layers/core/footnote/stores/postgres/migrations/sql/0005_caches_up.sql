@@ -50,6 +50,22 @@ END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     knowledge.cache_entries, knowledge.cache_generations, chat.cached_questions TO footnote_app;
 
+-- What a result shows of a document, and what filters look at, is a part of the corpus that its key names. A switch
+-- of versions counts for itself.
+CREATE FUNCTION knowledge.count_document_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE knowledge.corpora SET corpus_version = corpus_version + 1 WHERE organization_id = NEW.organization_id;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION knowledge.count_document_change FROM PUBLIC;
+CREATE TRIGGER document_change AFTER UPDATE OF title, filename, category, tags, source, created_at
+    ON knowledge.documents FOR EACH ROW
+    WHEN (NEW.active_version IS NOT NULL AND NEW.active_version = OLD.active_version
+          AND (NEW.title, NEW.filename, NEW.category, NEW.tags, NEW.source, NEW.created_at)
+              IS DISTINCT FROM (OLD.title, OLD.filename, OLD.category, OLD.tags, OLD.source, OLD.created_at))
+    EXECUTE FUNCTION knowledge.count_document_change();
+
 -- The sweeper removes what has expired, of all organizations.
 GRANT USAGE ON SCHEMA chat TO footnote_definer;
 GRANT SELECT, UPDATE, DELETE ON knowledge.cache_entries, chat.cached_questions TO footnote_definer;
