@@ -185,7 +185,9 @@ def _context(explanation: Explanation) -> Markup:
     for passage in explanation.passages:
         articles.append(_article(passage, is_first=passage.number not in first))
         first.add(passage.number)
-    return section("What the answer could rest on", *articles)
+    order = ", ".join(f"[{number}]" for number in explanation.order)
+    told = paragraph(f"In the order in which they were given to the writer: {order}.", kind="note")
+    return section("What the answer could rest on", told, *articles)
 
 
 def _article(passage: ExplainedPassage, *, is_first: bool) -> Markup:

@@ -165,7 +165,13 @@ class ChatOrchestrator:
             degraded=found.degraded,
             prompt_version=self._prompt_version,
         )
-        grounds = await grounds_of(basis, found, self._embedder, settings_digest=self._settings_digest)
+        grounds = await grounds_of(
+            basis,
+            found,
+            self._embedder,
+            order=self._in_order(packed),
+            settings_digest=self._settings_digest,
+        )
         asked.trail.grounds = grounds
         draft = AnswerDraft(basis, self._embedder, unsupported=self._settings.unsupported)
         yield _retrieval_event(basis, found)

@@ -44,6 +44,7 @@ def assemble(stored: StoredAnswer, current: CurrentState, origin: ProvenanceReco
         search=_search(record, origin.body if origin else None),
         candidates=_candidates(record, origin.body if origin else None, passages),
         passages=passages,
+        order=tuple(record["order"]),
         documents=_documents(record, current),
         unplaced=_unplaced(record, passages),
         sentences=_sentences(record["answer"]["metadata"], stored.answer),

@@ -41,7 +41,7 @@ class Quotation:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPassage:
-    """A chunk that the generator was given, in the order of the context.
+    """A chunk that the generator was given.
 
     Attributes:
         number: What `[number]` in the answer refers to.
@@ -162,6 +162,8 @@ class Explanation:
 
     Attributes:
         metadata: As it was answered: confidence, abstention, tokens, and what else the answer told of itself.
+        order: Numbers of the passages as they stood in the prompt.
+        unplaced: Cited spans of no recorded passage.
         sentences: Grounding sentence by sentence, where the answer told it.
         models: Embedding, reranker, generation, prompt version.
         fallbacks: What failed on the way and was made up for.
@@ -179,6 +181,7 @@ class Explanation:
     search: Search | None
     candidates: tuple[ExplainedCandidate, ...]
     passages: tuple[ExplainedPassage, ...]
+    order: tuple[int, ...]
     documents: tuple[ExplainedDocument, ...]
     unplaced: tuple[Quotation, ...]
     sentences: tuple[ExplainedSentence, ...]

@@ -51,7 +51,8 @@ class Grounds:
 
     Attributes:
         message_id: The message that it was written as.
-        passages: In the order of the context.
+        passages: By number.
+        order: Numbers of the passages as they stood in the prompt.
         embedding: The model that search compared vectors of; `None` where it compared none.
         reranker: The one that ran, or `None`.
         planned_model: Who was asked to write first.
@@ -62,6 +63,7 @@ class Grounds:
 
     message_id: UUID
     passages: tuple[SuppliedPassage, ...] = ()
+    order: tuple[int, ...] = ()
     embedding: EmbeddingModel | None = None
     reranker: str | None = None
     planned_model: str = "none"

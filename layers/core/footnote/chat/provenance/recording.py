@@ -22,7 +22,7 @@ from footnote.knowledge import (
     SearchFilters,
     StandAloneQuery,
 )
-from footnote.models import Embedder, EmbeddingModel
+from footnote.models import Embedder, EmbeddingModel, PromptPassage
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable
@@ -77,7 +77,12 @@ class Trail:
 
 
 async def grounds_of(
-    basis: AnswerBasis, found: Retrieval, embedder: Embedder, *, settings_digest: str
+    basis: AnswerBasis,
+    found: Retrieval,
+    embedder: Embedder,
+    *,
+    order: Sequence[PromptPassage],
+    settings_digest: str,
 ) -> Grounds:
     """What an answer can rest on.
 
@@ -85,6 +90,7 @@ async def grounds_of(
         basis: What it is written from.
         found: The search behind it.
         embedder: Asked for its identity if vectors were compared; it is known by then.
+        order: The passages as they stand in the prompt.
         settings_digest: Stands for everything configured that shapes results and answers.
     """
     embedding = None
@@ -94,6 +100,7 @@ async def grounds_of(
     return Grounds(
         message_id=basis.message_id,
         passages=supplied(basis.passages),
+        order=tuple(one.number for one in order),
         embedding=embedding,
         reranker=found.trace.reranker if found.trace else None,
         planned_model=basis.model,
@@ -153,6 +160,7 @@ def _record(
         "answer": {"sha256": sha256(answer.text), "metadata": answer.metadata.as_json()},
         "documents": _documents(grounds, answer),
         "passages": grounds.passages,
+        "order": grounds.order,
         "citations": _citations(answer),
         "models": {
             "embedding": _embedding(grounds.embedding),
