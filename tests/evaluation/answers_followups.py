@@ -129,7 +129,7 @@ async def _search(stage: Bench, corpus: Corpus, query: EvaluationQuery, history:
 
 
 async def _found(
-    stage: Bench, corpus: Corpus, query: EvaluationQuery, history: tuple[Turn, ...], limit: int
+    stage: Bench, corpus: Corpus, query: EvaluationQuery, history: tuple[Turn, ...], limit: int | None
 ) -> tuple[RetrievedPassage, ...]:
     asked = await contextual_query(query.text, history, stage.embedder)
     found = await stage.retriever.retrieve(

@@ -205,13 +205,14 @@ class RetrievalSettings(Section):
 class ChatSettings(Section):
     """Answers and conversations.
 
-    `context_tokens` holds all passages with their headers; `context_token_factor` is how many tokens the
+    `passages` is how many an answer may rest on, as many as the question's kind needs by default.
+    `context_tokens` holds all of them with their headers; `context_token_factor` is how many tokens the
     generation model makes of one of the embedding model's, which count. `passage_order` is that of the prompt:
     by rank, or with the best at both ends. `unsupported` is what becomes of sentences that no passage supports:
     marked in the answer's metadata, dropped (a stream then waits for the end of each sentence), or kept.
     """
 
-    passages: int = 8
+    passages: int | None = None
     context_tokens: int = 2_000
     context_token_factor: float = 1.0
     passage_order: Literal["ranked", "both_ends"] = "both_ends"
