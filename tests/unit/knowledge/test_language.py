@@ -2,7 +2,7 @@
 
 import pytest
 
-from footnote.knowledge.language import detect_language
+from footnote.knowledge.language import RECOGNISED, detect_language
 
 PARAGRAPHS = {
     "en": "The committee met on Tuesday and decided that the report should be published in May.",
@@ -158,3 +158,8 @@ def test_too_little_evidence_is_undetermined(text):
 def test_the_language_of_most_of_the_text_wins():
     quoted = PARAGRAPHS["en"] * 3 + " " + QUESTIONS["de"]
     assert detect_language(quoted) == "en"
+
+
+@pytest.mark.parametrize("language", [*PARAGRAPHS, *SHORT])
+def test_languages_that_are_recognised_are_listed(language):
+    assert language in RECOGNISED

@@ -115,7 +115,8 @@ def test_what_only_looks_like_an_operator_stays_text(query):
         ("days before:01.02.2024", "no date of the form YYYY-MM-DD"),
         ("days after:yesterday", "no date of the form YYYY-MM-DD"),
         ("days source:email", "no source “email”"),
-        ("days lang:klingonisch", "no language code"),
+        ("days lang:klingonisch", "no code of a language"),
+        ("days language:sql", "no code of a language"),
     ],
 )
 def test_a_value_that_a_field_cannot_have_stays_text_and_says_so(query, problem):

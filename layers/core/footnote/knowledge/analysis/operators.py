@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from footnote.knowledge.analysis.models import Decision
 from footnote.knowledge.filters import SearchFilters, TextConstraints
+from footnote.knowledge.language import RECOGNISED
 
 _QUOTED = (
     r"\"[^\"\n]{1,400}\"|“[^“”\"\n]{1,400}[”“\"]|„[^„“”\"\n]{1,400}[“”\"]"
@@ -32,7 +33,6 @@ _MOST = 24
 _QUOTES = '"“”„«»「」'
 _TRAILING = ".,;!?)]"
 _HAS_WORD = re.compile(r"[^\W_]")
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _SOURCES = frozenset({"upload", "s3", "api", "web", "manual"})
 _LANGUAGES = {
     "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr", "spanish": "es",
@@ -176,8 +176,8 @@ def _source(value: str, found: Operators) -> str:
 def _language(value: str, found: Operators) -> str:
     lowered = value.casefold()
     code = _LANGUAGES.get(lowered, lowered)
-    if not _LANGUAGE.fullmatch(code):
-        raise _Refused(f"“{value}” is no language code such as en or de.")
+    if code not in RECOGNISED:
+        raise _Refused(f"“{value}” is no code of a language that is recognised, such as en or de.")
     found.filters = replace(found.filters, language=code)
     return "Only documents in this language."
 
