@@ -122,29 +122,8 @@ def _weight(word: str) -> float:
 
 _WORDS = _index()
 _FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
-RECOGNISED = frozenset(_STOP_WORDS) | frozenset(
-    (
-        "ru",
-        "uk",
-        "bg",
-        "sr",
-        "ar",
-        "fa",
-        "ur",
-        "el",
-        "he",
-        "ja",
-        "zh",
-        "ko",
-        "hi",
-        "th",
-        "bn",
-        "ta",
-        "te",
-        "ka",
-    )
-    + ("hy", "am", "km", "lo")
-)
+_BY_SCRIPT = "ru uk bg sr ar fa ur el he ja zh ko hi th bn ta te ka hy am km lo"
+RECOGNISED = frozenset([*_STOP_WORDS, *_BY_SCRIPT.split()])
 """Codes of all languages that a text can be found to be in."""
 # Letters that one language uses and its nearest neighbours do not, worth a little beside the words.
 _LETTERS: tuple[tuple[re.Pattern[str], dict[str, float]], ...] = tuple(
