@@ -13,6 +13,7 @@ from footnote.evaluation import Comparison
 from footnote.identity import require
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
+from footnote.platform.pages import page_response
 from functions.evaluations.models import (
     IdempotencyKey,
     ResultBody,
@@ -24,12 +25,6 @@ from functions.evaluations.models import (
 )
 
 router = APIRouter()
-
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 @router.post(
@@ -100,8 +95,7 @@ async def get_report(
 ) -> HTMLResponse:
     """A completed run as one page with plots that loads nothing; compared with `baseline_run`, if given."""
     require(context, "evaluation:read")
-    page = await container().evaluation_runs.report(context, run_id, baseline_run)
-    return HTMLResponse(page, headers=_PAGE_HEADERS)
+    return page_response(await container().evaluation_runs.report(context, run_id, baseline_run))
 
 
 @router.post("/runs/{run_id}/cancel")

@@ -115,11 +115,11 @@ def test_letters_of_plots_can_be_read_and_stay_inside(shown, width):
 def test_text_stands_out_from_its_ground(shown, dark):
     tab = shown(dark=dark)
     colours = tab.evaluate(
-        "['body', '.soft', 'thead th', '.passed', '.failed', 'svg text', 'details summary']"
+        "['body', '.note', 'thead th', '.good', '.bad', 'svg text', 'details summary']"
         ".map(s => { const e = document.querySelector(s), c = getComputedStyle(e);"
         " return [s, s.startsWith('svg') ? c.fill : c.color]; })"
     )
-    ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    ground = tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert (luminance(ground) < 0.2) is dark
     for selector, colour in colours:
         assert contrast(colour, ground) >= 4.5, selector  # WCAG 2.2, 1.4.3

@@ -41,7 +41,7 @@ def test_attributes_are_escaped_or_left_out():
     assert tag("a", "x", href='"><script>', class_=None, aria_label="a") == (
         '<a href="&quot;&gt;&lt;script&gt;" aria-label="a">x</a>'
     )
-    assert tag("rect", width="3") == '<rect width="3">'
+    assert tag("rect", width="3") == '<rect width="3"></rect>'
 
 
 @pytest.mark.parametrize("name", ["onclick", "onload", "a b", "x>"])

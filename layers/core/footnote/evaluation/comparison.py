@@ -147,9 +147,9 @@ def _difference(
         n=len(scores),
         a=round(mean([a for a, _ in scores]), 4),
         b=round(mean([b for _, b in scores]), 4),
-        difference=round(mean(differences), 4),
-        low=round(low, 4),
-        high=round(high, 4),
+        difference=round(mean(differences), 4) + 0.0,  # never minus zero
+        low=round(low, 4) + 0.0,
+        high=round(high, 4) + 0.0,
         p_value=round(p_value, 4),
         p_adjusted=round(p_adjusted, 4),
         wins=wins,

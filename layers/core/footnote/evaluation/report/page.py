@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 
 from footnote.evaluation.comparison import Change, Comparison
 from footnote.evaluation.gate import Verdict
 from footnote.evaluation.report import plots
-from footnote.evaluation.report.style import STYLE
 from footnote.evaluation.scoring import QuestionResult
 from footnote.evaluation.summary import METRICS, OVERALL_WEIGHTS, Figure, Group, Summary
+from footnote.platform import pages
+from footnote.platform.pages import Content, Markup, definitions, paragraph, section, table, tag
 
 WORST_SHOWN = 15
 _WORST_BY = ("ndcg@10", "completeness", "citation_precision", "faithfulness", "abstention_accuracy")
@@ -37,60 +37,51 @@ def page(
         comparison: With another configuration, whose `b` is this one.
         verdict: What a gate said.
     """
-    sections = [
-        _head(title, summary, facts or {}),
-        _verdict(verdict) if verdict else "",
-        _comparison(comparison) if comparison else "",
+    return pages.page(
+        f"{title} - Footnote evaluation",
+        *_head(title, summary, facts or {}),
+        _verdict(verdict) if verdict else None,
+        _comparison(comparison) if comparison else None,
         _metrics(summary),
-        _groups(summary.groups),
-        _latency(summary),
+        _groups(summary.groups) if summary.groups else None,
+        _latency(summary) if summary.latency else None,
         _confidence(summary),
         _worst(results),
-    ]
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escape(title)} - Footnote evaluation</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(sections)}</main></body></html>\n"
     )
 
 
-def _head(title: str, summary: Summary, facts: Mapping[str, str]) -> str:
+def _head(title: str, summary: Summary, facts: Mapping[str, str]) -> list[Markup]:
     known = {"questions": str(summary.questions), **facts}
     if summary.errors:
         known["could not be asked"] = str(summary.errors)
-    rows = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in known.items() if value
-    )
-    overall = ""
+    parts = [tag("h1", title), definitions(known.items())]
     if summary.overall:
+        overall = summary.overall
         weights = ", ".join(f"{name} {weight:g}" for name, weight in OVERALL_WEIGHTS.items())
-        overall = (
-            f"<p><strong>Overall {summary.overall.value:.3f}</strong> "
-            f"({summary.overall.low:.3f} to {summary.overall.high:.3f})</p>"
-            f'<p class="soft">Weighted mean of {escape(weights)}; what the set cannot tell is left out.</p>'
-        )
-    return f"<h1>{escape(title)}</h1><dl>{rows}</dl>{overall}"
+        value = tag("strong", f"Overall {overall.value:.3f}")
+        parts += [
+            paragraph(value, f" ({overall.low:.3f} to {overall.high:.3f})"),
+            paragraph(f"Weighted mean of {weights}; what the set cannot tell is left out.", kind="note"),
+        ]
+    return parts
 
 
-def _verdict(verdict: Verdict) -> str:
-    word = "passed" if verdict.passed else "failed"
-    findings = "".join(
-        f'<li><span class="{_word(finding.passed)}">{_word(finding.passed)}</span>: '
-        f"{escape(finding.reason)}</li>"
-        for finding in verdict.findings
+def _verdict(verdict: Verdict) -> Markup:
+    findings = (tag("li", _judged(finding.passed), f": {finding.reason}") for finding in verdict.findings)
+    return tag("section", tag("h2", "Gate: ", _judged(verdict.passed)), tag("ul", *findings))
+
+
+def _judged(passed: bool) -> Markup:
+    return tag("span", "passed" if passed else "failed", class_="good" if passed else "bad")
+
+
+def _comparison(comparison: Comparison) -> Markup:
+    unpaired = f"; {comparison.unpaired} only in one and left out" if comparison.unpaired else ""
+    explained = (
+        f"a: {comparison.name_a}. b: {comparison.name_b}. {comparison.paired} questions in both{unpaired}. "
+        "Intervals from paired bootstrap samples, p-values from a randomisation test. Green where the "
+        "interval leaves zero out."
     )
-    return f'<h2>Gate: <span class="{word}">{word}</span></h2><ul>{findings}</ul>'
-
-
-def _word(passed: bool) -> str:
-    return "passed" if passed else "failed"
-
-
-def _comparison(comparison: Comparison) -> str:
-    names = f"{comparison.name_b} against {comparison.name_a}"
     rows = [
         (
             each.metric,
@@ -105,27 +96,17 @@ def _comparison(comparison: Comparison) -> str:
         for each in comparison.differences
     ]
     heads = ("metric", "a", "b", "b - a", "95 % interval", "p", "p (Holm)", "wins / losses / ties")
-    unpaired = f"; {comparison.unpaired} only in one and left out" if comparison.unpaired else ""
-    shown = comparison.differences
-    return (
-        f"<h2>Compared: {escape(names)}</h2>"
-        f'<p class="soft">a: {escape(comparison.name_a)}. b: {escape(comparison.name_b)}. '
-        f"{comparison.paired} questions in both{unpaired}. Intervals from paired bootstrap samples, p-values "
-        "from a randomisation test. Green where the interval leaves zero out.</p>"
-        + (_plots([("Differences, b - a", plots.differences("differences", "Differences", shown))]))
-        + _table("Paired differences", heads, rows)
-        + _changes(comparison)
+    changes = [tag("h3", "Questions that changed most"), *map(_change, comparison.changes)]
+    return section(
+        f"Compared: {comparison.name_b} against {comparison.name_a}",
+        paragraph(explained, kind="note"),
+        _plots([plots.differences("differences", "Differences, b - a", comparison.differences)]),
+        table("Paired differences", heads, rows),
+        *(changes if comparison.changes else [paragraph("No question changed.")]),
     )
 
 
-def _changes(comparison: Comparison) -> str:
-    if not comparison.changes:
-        return "<p>No question changed.</p>"
-    items = "".join(map(_change, comparison.changes))
-    return f"<h3>Questions that changed most</h3>{items}"
-
-
-def _change(change: Change) -> str:
+def _change(change: Change) -> Markup:
     scores = ", ".join(f"{name} {a:.2f} → {b:.2f}" for name, (a, b) in change.scores.items() if a != b)
     rows = [
         ("scores", scores),
@@ -137,29 +118,26 @@ def _change(change: Change) -> str:
     return _details(f"{change.total:+.2f} {change.text}", rows)
 
 
-def _metrics(summary: Summary) -> str:
+def _metrics(summary: Summary) -> Markup:
     rows = [
         (
             name,
             f"{shown.value:.4f}",
             f"{shown.low:.4f} to {shown.high:.4f}",
-            str(shown.n),
+            shown.n,
             METRICS.get(name, ""),
         )
         for name, shown in summary.metrics.items()
     ]
     heads = ("metric", "mean", "95 % interval", "questions", "what it says")
-    plot = plots.intervals("metrics", "Metrics with their 95 % intervals", summary.metrics)
-    return (
-        "<h2>Metrics</h2>"
-        + _plots([("Means with 95 % intervals", plot)])
-        + _table("Metrics", heads, rows, words=True)
+    return section(
+        "Metrics",
+        _plots([plots.intervals("metrics", "Means with 95 % intervals", summary.metrics)]),
+        table("All metrics", heads, rows),
     )
 
 
-def _groups(groups: Sequence[Group]) -> str:
-    if not groups:
-        return ""
+def _groups(groups: Sequence[Group]) -> Markup:
     drawn = []
     for metric in _PLOTTED_GROUPS:
         figures = {
@@ -168,68 +146,61 @@ def _groups(groups: Sequence[Group]) -> str:
             if metric in group.metrics
         }
         if figures:
-            drawn.append(
-                (metric, plots.intervals(f"groups-{metric}", f"{metric} by kind of question", figures))
-            )
+            drawn.append(plots.intervals(f"groups-{metric}", metric, figures))
     metrics = [name for name in METRICS if any(name in group.metrics for group in groups)]
     rows = [
         (
             f"{group.aspect}: {group.name}",
-            str(group.questions),
+            group.questions,
             *(_cell(group.metrics.get(name)) for name in metrics),
         )
         for group in groups
     ]
-    table = _table("Figures by kind of question", ("kind", "questions", *metrics), rows)
-    return f"<h2>By kind of question</h2>{_plots(drawn)}{table}"
+    heads = ("kind", "questions", *metrics)
+    return section("By kind of question", _plots(drawn), table("Figures by kind of question", heads, rows))
 
 
-def _cell(shown: Figure | None) -> str:
-    return "–" if shown is None else f"{shown.value:.3f}"
+def _cell(shown: Figure | None) -> str | None:
+    return None if shown is None else f"{shown.value:.3f}"
 
 
-def _latency(summary: Summary) -> str:
-    if not summary.latency:
-        return ""
-    rows = [
-        (name, f"{each.p50:g}", f"{each.p95:g}", f"{each.p99:g}") for name, each in summary.latency.items()
-    ]
+def _latency(summary: Summary) -> Markup:
+    rows = [(name, each.p50, each.p95, each.p99) for name, each in summary.latency.items()]
     drawn = [
-        (name, plots.histogram(f"latency-{name}", f"Duration of {name}", each))
+        plots.histogram(f"latency-{name}", f"Duration of {name}", each)
         for name, each in summary.latency.items()
     ]
-    table = _table("Latency in milliseconds", ("milliseconds", "p50", "p95", "p99"), rows)
-    return f"<h2>Latency</h2>{_plots(drawn)}{table}"
+    heads = ("milliseconds", "p50", "p95", "p99")
+    return section("Latency", _plots(drawn), table("Percentiles of durations", heads, rows))
 
 
-def _confidence(summary: Summary) -> str:
+def _confidence(summary: Summary) -> Markup | None:
     confidence = summary.confidence
     if confidence is None:
-        return ""
-    drawn = []
-    if confidence.curve:
-        drawn.append(("Abstention curve", plots.abstention_curve("curve", "Abstention curve", confidence)))
-    drawn.append(("Calibration", plots.calibration("calibration", "Calibration", confidence)))
+        return None
+    drawn = [plots.calibration("calibration", "Calibration", confidence)]
     told = [f"Mean distance of confidence and outcome: {confidence.calibration_error:.3f}."]
+    if confidence.curve:
+        drawn.insert(0, plots.abstention_curve("curve", "Abstention curve", confidence))
     if confidence.auroc is not None and confidence.unanswerable_at_95 is not None:
         told.append(
             f"It tells answerable from unanswerable questions with an area of {confidence.auroc:.3f}; "
             f"where 95 % of the answerable are answered, {confidence.unanswerable_at_95:.1%} of the "
             "unanswerable are too."
         )
-    return f"<h2>Confidence</h2><p>{escape(' '.join(told))}</p>{_plots(drawn)}"
+    return section("Confidence", paragraph(" ".join(told)), _plots(drawn))
 
 
-def _worst(results: Sequence[QuestionResult]) -> str:
-    scored = [(badness, result) for result in results if (badness := _badness(result)) is not None]
+def _worst(results: Sequence[QuestionResult]) -> Markup:
+    scored = [(goodness, result) for result in results if (goodness := _goodness(result)) is not None]
     scored.sort(key=lambda pair: (pair[0], pair[1].id))
     shown = [result for value, result in scored if value < 1.0][:WORST_SHOWN]
     if not shown:
-        return "<h2>Worst questions</h2><p>Every question scored in full.</p>"
-    return "<h2>Worst questions</h2>" + "".join(_details(result.text, _told(result)) for result in shown)
+        return section("Worst questions", paragraph("Every question scored in full."))
+    return section("Worst questions", *(_details(result.text, _told(result)) for result in shown))
 
 
-def _badness(result: QuestionResult) -> float | None:
+def _goodness(result: QuestionResult) -> float | None:
     told = [result.scores[name] for name in _WORST_BY if name in result.scores]
     return sum(told) / len(told) if told else None
 
@@ -254,29 +225,9 @@ def _shortened(text: str | None) -> str:
     return text if len(text) <= _ANSWER_CHARACTERS else text[:_ANSWER_CHARACTERS].rstrip() + " …"
 
 
-def _details(head: str, rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
-    return f"<details><summary>{escape(head)}</summary><div><dl>{body}</dl></div></details>"
+def _details(head: str, rows: Iterable[tuple[str, Content]]) -> Markup:
+    return tag("details", tag("summary", head), definitions(rows))
 
 
-def _plots(drawn: Iterable[tuple[str, str]]) -> str:
-    figures = "".join(
-        f"<figure><figcaption>{escape(caption)}</figcaption>{plot}</figure>" for caption, plot in drawn
-    )
-    return f'<div class="plots">{figures}</div>'
-
-
-def _table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
-    """A table that scrolls by itself where it is too wide, with the keyboard too."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(f"<tr>{_cells(row, words)}</tr>" for row in rows)
-    region = f'class="scroll" role="region" tabindex="0" aria-label="{escape(name, quote=True)}"'
-    return f"<div {region}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def _cells(row: Sequence[str], words: bool) -> str:
-    """The first cell heads its row; with `words` the last one is prose."""
-    cells = [f'<th scope="row">{escape(row[0])}</th>', *(f"<td>{escape(text)}</td>" for text in row[1:])]
-    if words:
-        cells[-1] = f'<td class="words">{escape(row[-1])}</td>'
-    return "".join(cells)
+def _plots(drawn: Iterable[Markup]) -> Markup:
+    return tag("div", *drawn, class_="plots")

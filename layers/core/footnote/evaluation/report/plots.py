@@ -18,6 +18,7 @@ from footnote.evaluation.report.svg import (
     rectangle,
 )
 from footnote.evaluation.summary import Figure, Latency
+from footnote.platform.pages import Markup
 
 _ROW = 22
 _LABELS = 162
@@ -26,7 +27,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 14, 12, 40
 _SQUARE = 260
 
 
-def intervals(name: str, title: str, figures: Mapping[str, Figure]) -> str:
+def intervals(name: str, title: str, figures: Mapping[str, Figure]) -> Markup:
     """A row for each figure: a point with its 95 % interval on a scale from 0 to 1."""
     scale = Scale(0.0, 1.0, _LABELS, WIDTH - _VALUES)
     height = len(figures) * _ROW + 34
@@ -37,19 +38,19 @@ def intervals(name: str, title: str, figures: Mapping[str, Figure]) -> str:
         parts += [
             label(_LABELS - 8, y + 4, text, "end"),
             line(scale(shown.low), y, scale(shown.high), y, "range"),
-            dot(scale(shown.value), y, hint=hint),
+            dot(scale(shown.value), y, hint),
             label(WIDTH - 4, y + 4, f"{shown.value:.3f}", "end", "value"),
         ]
     spoken = "; ".join(f"{text} {shown.value:.3f}" for text, shown in figures.items())
     return figure(name, title, f"Means with 95 % intervals. {spoken}.", height, parts)
 
 
-def differences(name: str, title: str, shown: Sequence[Difference]) -> str:
+def differences(name: str, title: str, shown: Sequence[Difference]) -> Markup:
     """A row for each metric: the paired difference with its interval around zero."""
     reach = max([0.01, *(max(abs(each.low), abs(each.high)) for each in shown)]) * 1.05
     scale = Scale(-reach, reach, _LABELS, WIDTH - _VALUES - 6)
     height = len(shown) * _ROW + 34
-    parts = _vertical_grid(scale, height - 26, ticks=3)
+    parts = _vertical_grid(scale, height - 26)
     parts.append(line(scale(0), 4, scale(0), height - 26, "zero"))
     for place, each in enumerate(shown):
         y = 16 + place * _ROW
@@ -58,14 +59,14 @@ def differences(name: str, title: str, shown: Sequence[Difference]) -> str:
         parts += [
             label(_LABELS - 8, y + 4, each.metric, "end"),
             line(scale(each.low), y, scale(each.high), y, kind),
-            dot(scale(each.difference), y, hint=hint),
+            dot(scale(each.difference), y, hint),
             label(WIDTH - 2, y + 4, f"{each.difference:+.3f}", "end", "value"),
         ]
     spoken = "; ".join(f"{each.metric} {each.difference:+.3f}" for each in shown)
     return figure(name, title, f"Differences with 95 % intervals. {spoken}.", height, parts)
 
 
-def histogram(name: str, title: str, latency: Latency) -> str:
+def histogram(name: str, title: str, latency: Latency) -> Markup:
     """How many requests took how long; the last bar holds all that took longer."""
     height = 180
     most = max(count for _, count in latency.histogram)
@@ -91,7 +92,7 @@ def histogram(name: str, title: str, latency: Latency) -> str:
     return figure(name, title, f"Distribution of durations: {told}", height, parts)
 
 
-def abstention_curve(name: str, title: str, confidence: Confidence) -> str:
+def abstention_curve(name: str, title: str, confidence: Confidence) -> Markup:
     """Share of unanswerable questions answered, against the share of answerable ones kept."""
     points = [(point.answerable, point.unanswerable) for point in confidence.curve]
     right, up, parts = _square("answerable questions answered", "unanswerable answered")
@@ -99,7 +100,7 @@ def abstention_curve(name: str, title: str, confidence: Confidence) -> str:
     parts.append(path([(right(0), up(0)), (right(1), up(1))], "chance"))
     if confidence.unanswerable_at_95 is not None:
         hint = f"95 % kept: {confidence.unanswerable_at_95:.1%} of the unanswerable are answered"
-        parts.append(dot(right(0.95), up(confidence.unanswerable_at_95), hint=hint))
+        parts.append(dot(right(0.95), up(confidence.unanswerable_at_95), hint))
     told = f"Area {confidence.auroc:.3f}." if confidence.auroc is not None else ""
     if confidence.unanswerable_at_95 is not None:
         kept = f"{confidence.unanswerable_at_95:.1%}"
@@ -107,7 +108,7 @@ def abstention_curve(name: str, title: str, confidence: Confidence) -> str:
     return figure(name, title, told.strip(), _SQUARE + _BOTTOM, parts)
 
 
-def calibration(name: str, title: str, confidence: Confidence) -> str:
+def calibration(name: str, title: str, confidence: Confidence) -> Markup:
     """Share of right answers against confidence; points on the diagonal are honest."""
     right, up, parts = _square("confidence", "share that was right")
     parts.append(path([(right(0), up(0)), (right(1), up(1))], "chance"))
@@ -116,12 +117,12 @@ def calibration(name: str, title: str, confidence: Confidence) -> str:
     for one in confidence.calibration:
         hint = f"confidence {one.confidence:.2f}: {one.right:.0%} of {one.n} right"
         size = 2.5 + 5.5 * (one.n / largest) ** 0.5
-        parts.append(dot(right(one.confidence), up(one.right), size, hint=hint))
+        parts.append(dot(right(one.confidence), up(one.right), hint, size))
     told = f"Mean distance of confidence and outcome: {confidence.calibration_error:.3f}."
     return figure(name, title, told, _SQUARE + _BOTTOM, parts)
 
 
-def _square(across: str, upwards: str) -> tuple[Scale, Scale, list[str]]:
+def _square(across: str, upwards: str) -> tuple[Scale, Scale, list[Markup]]:
     """Axes from 0 to 1 in both directions."""
     right = Scale(0.0, 1.0, _LEFT, WIDTH - _RIGHT)
     up = Scale(0.0, 1.0, _SQUARE, _TOP + 14)
@@ -138,8 +139,8 @@ def _square(across: str, upwards: str) -> tuple[Scale, Scale, list[str]]:
     return right, up, parts
 
 
-def _horizontal_grid(scale: Scale, ticks: int = 5) -> list[str]:
-    parts: list[str] = []
+def _horizontal_grid(scale: Scale, ticks: int = 5) -> list[Markup]:
+    parts: list[Markup] = []
     for value in scale.ticks(ticks):
         parts += [
             line(_LEFT, scale(value), WIDTH - _RIGHT, scale(value), "grid"),
@@ -148,8 +149,8 @@ def _horizontal_grid(scale: Scale, ticks: int = 5) -> list[str]:
     return parts
 
 
-def _vertical_grid(scale: Scale, bottom: float, ticks: int = 4) -> list[str]:
-    parts: list[str] = []
+def _vertical_grid(scale: Scale, bottom: float, ticks: int = 4) -> list[Markup]:
+    parts: list[Markup] = []
     for value in scale.ticks(ticks):
         parts += [
             line(scale(value), 4, scale(value), bottom, "grid"),

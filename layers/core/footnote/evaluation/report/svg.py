@@ -1,6 +1,6 @@
-"""A little SVG: shapes as text, with colours from the page's style sheet.
+"""Plots as SVG, with colours from the pages' style sheet.
 
-Plots are drawn for the width of a phone and scaled up, so that their letters are readable everywhere.
+They are drawn for the width of a phone and scaled up, so that their letters are readable everywhere.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from footnote.platform.pages import Markup, tag
 
 WIDTH = 360
 """Width of every plot in its own units."""
@@ -40,50 +41,54 @@ class Scale:
         return [round(place * step, 10) for place in range(first, last + 1)]
 
 
-def figure(name: str, title: str, description: str, height: float, parts: Iterable[str]) -> str:
-    """A whole plot, named for those who hear the page.
+def figure(name: str, caption: str, description: str, height: float, parts: Iterable[Markup]) -> Markup:
+    """A whole plot under its caption, named for those who hear the page.
 
     Args:
         name: Unique on the page.
-        title: What is shown.
+        caption: What is shown.
         description: What is to be seen, in a sentence.
         height: In the plot's units.
         parts: Shapes.
     """
-    key = escape(name, quote=True)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="{key}-title {key}-text">'
-        f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-text">{escape(description)}</desc>'
-        f"{''.join(parts)}</svg>"
+    drawn = tag(
+        "svg",
+        tag("title", caption, id=f"{name}-title"),
+        tag("desc", description, id=f"{name}-text"),
+        *parts,
+        viewBox=f"0 0 {WIDTH} {height:g}",
+        class_="plot",
+        role="img",
+        aria_labelledby=f"{name}-title {name}-text",
     )
+    return tag("figure", tag("figcaption", caption), drawn)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> str:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> Markup:
     """A straight line; `kind` is a class of the style sheet."""
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+    return tag("line", class_=kind, x1=_place(x1), y1=_place(y1), x2=_place(x2), y2=_place(y2))
 
 
-def rectangle(x: float, y: float, width: float, height: float, kind: str = "bar", hint: str = "") -> str:
+def rectangle(x: float, y: float, width: float, height: float, kind: str, hint: str) -> Markup:
     """A rectangle; the hint is shown when it is pointed at."""
-    shape = f'class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{max(0.0, height):.1f}"'
-    return f"<rect {shape}>{_hint(hint)}</rect>"
+    size = {"width": _place(width), "height": _place(max(0.0, height))}
+    shape = tag("rect", class_=kind, x=_place(x), y=_place(y), **size)
+    return tag("g", tag("title", hint), shape)
 
 
-def dot(x: float, y: float, radius: float = 4, kind: str = "dot", hint: str = "") -> str:
-    """A point."""
-    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}">{_hint(hint)}</circle>'
+def dot(x: float, y: float, hint: str, radius: float = 4) -> Markup:
+    """A point; the hint is shown when it is pointed at."""
+    return tag("circle", tag("title", hint), class_="dot", cx=_place(x), cy=_place(y), r=_place(radius))
 
 
-def label(x: float, y: float, text: str, anchor: str = "start", kind: str = "label") -> str:
+def label(x: float, y: float, text: str, anchor: str = "start", kind: str | None = None) -> Markup:
     """A piece of text; `anchor` is start, middle or end."""
-    place = f'class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f"<text {place}>{escape(text)}</text>"
+    return tag("text", text, class_=kind, x=_place(x), y=_place(y), text_anchor=anchor)
 
 
-def path(points: Sequence[tuple[float, float]], kind: str = "curve") -> str:
+def path(points: Sequence[tuple[float, float]], kind: str = "curve") -> Markup:
     """A line through points."""
-    steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="{kind}" points="{steps}"/>'
+    return tag("polyline", class_=kind, points=" ".join(f"{_place(x)},{_place(y)}" for x, y in points))
 
 
 def number(value: float) -> str:
@@ -91,5 +96,5 @@ def number(value: float) -> str:
     return f"{value:g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
-def _hint(text: str) -> str:
-    return f"<title>{escape(text)}</title>" if text else ""
+def _place(value: float) -> str:
+    return f"{value:.1f}"

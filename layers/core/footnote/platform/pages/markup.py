@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_VOID = frozenset({"br", "hr", "link", "meta", "rect"})
+_VOID = frozenset({"br", "hr", "link", "meta"})
 # Characters that make text look like other text than it is: they reorder what stands around them.
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
