@@ -4,6 +4,7 @@ import pytest
 
 from footnote.knowledge import FeatureRanker, Outcome, SearchFilters, load_ensemble
 from footnote.knowledge.retrieval import EMBEDDING_UNAVAILABLE, RERANKER_UNAVAILABLE, Retriever
+from footnote.models import EmbeddingModel
 from footnote.platform.clock import SystemClock
 from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import RetrievalSettings
@@ -109,6 +110,19 @@ async def test_without_the_embedding_model_words_go_on(world, organization):
         world.embedder.is_down = False
     assert (found.strategy, found.degraded) == ("lexical", EMBEDDING_UNAVAILABLE)
     assert "leave.txt" in names(found) or "leave_copy.txt" in names(found)
+
+
+async def test_while_vectors_are_made_anew_words_decide(world, organization, monkeypatch):
+    async def other():
+        return EmbeddingModel("hashing", "2", 384)
+
+    monkeypatch.setattr(world.embedder, "model", other)
+    found = await retriever(world, ranker=FeatureRanker(load_ensemble())).retrieve(
+        organization, "days of leave"
+    )
+    assert names(found)[0] in {"leave.txt", "leave_copy.txt"}
+    assert found.trace.reranker is None
+    assert {one.sentences for one in found.passages} == {()}
 
 
 async def test_operators_confine_both_legs(world, organization):

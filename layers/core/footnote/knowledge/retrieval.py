@@ -140,13 +140,16 @@ class Retriever:
 
     async def _gather(self, search: _Search, snapshot: SearchSnapshot) -> None:
         """What the ranking and the answer look at, for the best of the pool."""
-        ids = [one.chunk_id for one, _ in search.fused[: self._settings.reranked]]
+        best = [one for one, _ in search.fused[: self._settings.reranked]]
+        ids = [one.chunk_id for one in best]
         if search.dense is None or search.own is None or not ids:
             return
         vectors = [search.own] if search.dense is search.own else [search.own, search.dense]
         search.sentences = await snapshot.sentence_cosines(ids, vectors)
         if search.lexical is None or (self._ranker is None and not self._settings.diversity):
             return
+        if any(one.cosine is None for one in best):
+            return  # vectors of another model: they are being made anew, and do not compare
         leaders = ids if self._settings.diversity else ids[:LEADERS]
         search.evidence = await snapshot.evidence(search.lexical, ids, leaders)
 
