@@ -54,6 +54,11 @@ async def organizations(module_database, superuser):
         await world.documents.delete(organization, (await world.listed(organization))["deleted.txt"].id)
         world.bucket.is_down = False
         add_sessions(superuser, {"o": organization.organization_id, "u": organization.user_id})
+        superuser.execute(
+            "INSERT INTO knowledge.vector_indexes (organization_id, embedding_model_id, vectors)"
+            " SELECT %s, embedding_model_id, 1 FROM knowledge.embedding_models",
+            (organization.organization_id,),
+        )
         add_evaluation(superuser, {"o": organization.organization_id})
         add_caches(superuser, {"o": organization.organization_id})
     await database.close()

@@ -9,7 +9,9 @@ GLOBAL_TABLES = {
     "core.login_attempts": "counted before anybody is known; reached through functions alone",
     "knowledge.embedding_models": "names of models; nothing of anybody",
 }
-LOGINS = ("footnote_app", "footnote_auth", "footnote_jobs")
+LOGINS = ("footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer")
+# The job that builds indexes owns the table of vectors: nobody else may create an index on it.
+INDEXED = "knowledge.chunk_vectors"
 OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'public', 'migrations') AND n.nspname !~ '^pg_'"
 
 
@@ -81,6 +83,7 @@ def test_keys_begin_with_the_organization(rows):
         "memberships_user_id_fkey",
         "document_versions_embedding_model_id_fkey",
         "chunk_vectors_embedding_model_id_fkey",
+        "vector_indexes_embedding_model_id_fkey",
         "chunk_sentences_embedding_model_id_fkey",
     }
 
@@ -116,10 +119,12 @@ def test_no_login_owns_or_bypasses(rows):
     assert found == []
     owned = rows(
         "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner"
-        " WHERE r.rolname = ANY(%s) AND c.relkind <> 'c'",
+        " WHERE r.rolname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'S')",
         [*LOGINS, "footnote_definer"],
     )
-    assert owned == []
+    assert owned == [(INDEXED,)]
+    owner = rows("SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass", INDEXED)
+    assert owner == [("footnote_indexer",)]
     memberships = rows(
         "SELECT m.rolname FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member"
         " JOIN pg_roles r ON r.oid = a.roleid WHERE r.rolname LIKE 'footnote%%' AND m.rolname = ANY(%s)",
@@ -128,14 +133,14 @@ def test_no_login_owns_or_bypasses(rows):
     assert memberships == []
 
 
-def test_auth_and_jobs_have_no_right_to_any_table(rows):
+def test_jobs_and_auth_have_no_right_to_any_table(rows):
     found = rows(
         "SELECT grantee, table_schema || '.' || table_name FROM information_schema.role_table_grants"
-        " WHERE grantee IN ('footnote_auth', 'footnote_jobs')"
+        " WHERE grantee IN ('footnote_auth', 'footnote_jobs', 'footnote_indexer')"
         " UNION SELECT grantee, table_schema || '.' || table_name FROM information_schema.column_privileges"
-        " WHERE grantee IN ('footnote_auth', 'footnote_jobs')"
+        " WHERE grantee IN ('footnote_auth', 'footnote_jobs', 'footnote_indexer')"
     )
-    assert found == []
+    assert found == [("footnote_indexer", INDEXED)]
 
 
 def test_the_application_may_not_more_than_it_needs(rows):
@@ -150,6 +155,7 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "knowledge.embedding_models": "INSERT SELECT",
         "evaluation.activations": "INSERT SELECT",
         "chat.provenance": "INSERT SELECT",
+        "knowledge.vector_indexes": "SELECT",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow

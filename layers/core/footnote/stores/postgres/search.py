@@ -28,13 +28,15 @@ from footnote.stores.postgres.lexical_index import analysis
 from footnote.stores.postgres.search_conditions import Conditions, compile_conditions
 from footnote.stores.postgres.vectors import vector_literal
 
-# What the way depends on. The settings hold for an index scan of this transaction.
+# What the way depends on. The settings are those of this transaction's index scans; where there is an index,
+# the planner, whose statistics may be old, is not to sort the vectors instead.
 _CORPUS = """
     SELECT coalesce(c.chunk_count, 0) AS chunks, coalesce(c.corpus_version, 0) AS version,
            m.embedding_model_id AS model_id, m.dimension, coalesce(i.is_ready, false) AS has_index,
            set_config('hnsw.ef_search', %(ef_search)s, true),
            set_config('hnsw.iterative_scan', 'relaxed_order', true),
-           set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s, true)
+           set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s, true),
+           CASE WHEN i.is_ready THEN set_config('enable_sort', 'off', true) END
       FROM (SELECT) AS one
       LEFT JOIN knowledge.corpora c ON c.organization_id = %(organization_id)s
       LEFT JOIN knowledge.embedding_models m ON m.name = %(model)s AND m.revision = %(revision)s
@@ -60,6 +62,15 @@ _ELIGIBLE_BY_DOCUMENTS = f"""eligible AS MATERIALIZED (
             AND c.version = d.active_version {{chunks}} OFFSET 0) c
      CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_id = c.chunk_id OFFSET 0) i
      WHERE d.organization_id = %(organization_id)s AND d.active_version IS NOT NULL {{documents}})"""
+_COUNT_LANGUAGE = """
+    SELECT count(*) AS chunks
+      FROM (SELECT FROM knowledge.chunks c
+             WHERE c.organization_id = %(organization_id)s AND c.language = %(language)s
+             LIMIT %(enough)s) counted
+"""
+_ELIGIBLE_BY_LANGUAGE = f"""eligible AS MATERIALIZED (
+    SELECT i.* FROM knowledge.chunks c CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_id = c.chunk_id OFFSET 0) i
+     WHERE c.organization_id = %(organization_id)s {{chunks}} AND {{allowed}})"""
 _ELIGIBLE_BY_PHRASE = f"""eligible AS MATERIALIZED (
     SELECT i.* FROM (
         SELECT DISTINCT (unnest(p.entries) >> 32)::int AS chunk_number FROM knowledge.postings p
@@ -315,15 +326,20 @@ class PostgresSearchSnapshot:
         if not conditions:
             return None
         enough = max(isqrt(limit * corpus.chunks), limit)
+        allowed = conditions.allow("i", is_active=True)
         if conditions.phrase_terms is not None and conditions.phrase_chunks <= enough:
-            return _ELIGIBLE_BY_PHRASE.format(allowed=conditions.allow("i", is_active=True))
-        if not conditions.documents:
-            return None
-        count = _COUNT.format(documents=conditions.documents)
+            return _ELIGIBLE_BY_PHRASE.format(allowed=allowed)
+        if conditions.documents and await self._are_few(
+            _COUNT.format(documents=conditions.documents), conditions, enough
+        ):
+            return _ELIGIBLE_BY_DOCUMENTS.format(documents=conditions.documents, chunks=conditions.chunks)
+        if "language" in conditions.values and await self._are_few(_COUNT_LANGUAGE, conditions, enough):
+            return _ELIGIBLE_BY_LANGUAGE.format(chunks=conditions.chunks, allowed=allowed)
+        return None
+
+    async def _are_few(self, count: str, conditions: Conditions, enough: int) -> bool:
         (row,) = await self._rows(count, {**conditions.values, "enough": enough + 1})
-        if row["chunks"] > enough:
-            return None
-        return _ELIGIBLE_BY_DOCUMENTS.format(documents=conditions.documents, chunks=conditions.chunks)
+        return bool(row["chunks"] <= enough)
 
     def _dense(self, corpus: _Corpus, conditions: Conditions, limit: int) -> str:
         if corpus.has_index and corpus.model_id is not None and corpus.dimension is not None:

@@ -120,13 +120,17 @@ async def compile_conditions(
         constraints: On words.
     """
     documents, values = filter_conditions(filters)
+    chunks = ""
+    if filters.language is not None:
+        chunks = " AND c.language = %(language)s"
+        values["language"] = filters.language
     for number, part in enumerate(part for part in constraints.filename if part.strip()):
         documents += f" AND strpos(lower(d.filename), lower(%(filename_{number})s)) > 0"
         values[f"filename_{number}"] = part.strip()
     if not (constraints.phrases or constraints.excluded or constraints.title):
-        return Conditions(documents, "", values)
+        return Conditions(documents, chunks, values)
     rows = await _compile(cursor, names, constraints)
-    chunks = _by_language("c.lexemes", "c.language", "text", rows, values)
+    chunks += _by_language("c.lexemes", "c.language", "text", rows, values)
     documents += _by_language("d.title_lexemes", "d.language", "title", rows, values)
     terms = rows[0]["phrase_terms"] if rows else None
     return Conditions(
@@ -190,7 +194,6 @@ def filter_conditions(filters: SearchFilters) -> tuple[str, dict[str, Any]]:
         "date_from": ("d.created_at >= %(date_from)s", filters.date_from),
         "date_to": ("d.created_at <= %(date_to)s", filters.date_to),
         "document_ids": ("d.document_id = ANY(%(document_ids)s)", list(filters.document_ids) or None),
-        "language": ("d.language = %(language)s", filters.language),
     }
     used = {name: (sql, value) for name, (sql, value) in conditions.items() if value is not None}
     return "".join(f" AND {sql}" for sql, _ in used.values()), {
