@@ -2,11 +2,13 @@
 
 Score of a sentence:
 
-    .5 * cosine(question, sentence) + .5 * coverage + .6 * passage score
+    cosine(question, sentence) + .75 * coverage + .8 * passage score + .08 * answer type
 
-where coverage is the idf-weighted share of the question's terms that the sentence holds. Terms that stand
-only in the sentence before it, in the heading above it or in the document's title count half, because a
-sentence rarely repeats what it is about. `tests/evaluation/answers_calibration.py` measures it.
+where the cosine is that of the sentence within its passage, and coverage is the idf-weighted share of the
+question's terms that the sentence holds. Terms that stand only in the sentence before it, in the heading
+above it or in the document's title count half, because a sentence rarely repeats what it is about. The answer
+type is 1 where the sentence holds the kind of thing that is asked for and -1 where it does not.
+`tests/evaluation/answers_calibration.py` measures it; the optimum is flat: .6 to 1 for either weight.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
+from footnote.chat.answer_types import AskedFor
 from footnote.chat.definitions import definition_of
 from footnote.chat.reading import Sentence
 from footnote.knowledge import TermAnalysis
 from footnote.models import PromptPassage, SentenceScore
 
+CONTEXTUAL_WEIGHT = 1.0
 COSINE_WEIGHT = 0.5
-COVERAGE_WEIGHT = 0.5
-PASSAGE_WEIGHT = 0.6
+"""Of a sentence embedded by itself, where none of its vectors is stored."""
+COVERAGE_WEIGHT = 0.75
+PASSAGE_WEIGHT = 0.8
+TYPE_WEIGHT = 0.08
 CONTEXT_WEIGHT = 0.5
 DEFINITION_BONUS = 0.15
 EARLIER_WEIGHT = 0.25
@@ -38,6 +44,8 @@ class Scored:
         cosine: Of the question and the sentence; `None` where it is not known.
         topic_cosine: The better one of it and of the question within its conversation.
         is_definition: The question asks what something is, and the sentence says what.
+        fits: 1 if the sentence holds the kind of thing that is asked for, -1 if not, 0 if that is open.
+        contextual: The cosines are those of the sentence within its passage.
     """
 
     sentence: Sentence
@@ -46,13 +54,16 @@ class Scored:
     cosine: float | None = None
     topic_cosine: float | None = None
     is_definition: bool = False
+    contextual: bool = False
+    fits: float = 0.0
 
     @property
     def score(self) -> float:
         return (
-            COSINE_WEIGHT * (self.cosine or 0.0)
+            (CONTEXTUAL_WEIGHT if self.contextual else COSINE_WEIGHT) * (self.cosine or 0.0)
             + COVERAGE_WEIGHT * self.coverage
             + PASSAGE_WEIGHT * self.passage_score
+            + TYPE_WEIGHT * self.fits
             + (DEFINITION_BONUS if self.is_definition else 0.0)
         )
 
@@ -62,7 +73,7 @@ class TermCoverage:
 
     Args:
         analysis: Of the question with what it leans on, then of the question alone, then of every passage's
-            header, then of every sentence.
+            header, then of every sentence; what follows is not looked at.
         passages: In the order of the headers.
         sentences: In the order of the rest.
     """
@@ -72,7 +83,7 @@ class TermCoverage:
     ) -> None:
         question = analysis.terms[1]
         headers = analysis.terms[2 : 2 + len(passages)]
-        texts = analysis.terms[2 + len(passages) :]
+        texts = analysis.terms[2 + len(passages) : 2 + len(passages) + len(sentences)]
         self._weights = {
             term: idf if term in question else EARLIER_WEIGHT * idf for term, idf in analysis.idf.items()
         }
@@ -120,14 +131,15 @@ class TermCoverage:
 
     def of_passage(self, number: int) -> float:
         """Coverage by a whole passage with its header; 0..1."""
-        return self._share(self._passage_terms(number))
+        return self._share(self.passage_terms(number))
 
     def missing(self) -> float:
         """Share of the question that no passage holds; 0..1."""
-        held = frozenset[str]().union(*(self._passage_terms(number) for number in self._headers))
+        held = frozenset[str]().union(*(self.passage_terms(number) for number in self._headers))
         return 1.0 - self._share(held)
 
-    def _passage_terms(self, number: int) -> frozenset[str]:
+    def passage_terms(self, number: int) -> frozenset[str]:
+        """The terms of a whole passage with its header."""
         own = (terms for (owner, _), terms in self._terms.items() if owner == number)
         return self._headers[number].union(*own)
 
@@ -144,19 +156,26 @@ def candidates(
     coverage: TermCoverage,
 ) -> list[Scored]:
     """Every sentence that may be an answer, best first by what is known without embedding."""
-    scores = {passage.number: passage.score for passage in passages}
-    definition = definition_of(question)
+    by_number = {passage.number: passage for passage in passages}
+    definition, asked_for = definition_of(question), AskedFor(question)
     found = [
         Scored(
             sentence,
-            scores[sentence.number],
+            _passage_score(sentence, by_number[sentence.number]),
             coverage.of_sentence(sentence),
             is_definition=definition is not None and definition.match(sentence.text) is not None,
+            fits=asked_for.fits(sentence.text),
         )
         for sentence in sentences
         if not sentence.is_label and sentence.says_something
     ]
     return sorted(found, key=lambda candidate: candidate.score, reverse=True)
+
+
+def _passage_score(sentence: Sentence, passage: PromptPassage) -> float:
+    """Of the chunk that the sentence stands in, where several are joined."""
+    chunks = (part.score for part in passage.parts if part.start <= sentence.start < part.end)
+    return next(chunks, passage.score)
 
 
 def with_cosines(
@@ -209,7 +228,7 @@ def _known(candidate: Scored, scores: Sequence[SentenceScore], in_conversation: 
         return candidate
     own = max(each[0] for each in cosines)
     topic = max(own, *(each[1] for each in cosines)) if in_conversation else own
-    return replace(candidate, cosine=own, topic_cosine=topic)
+    return replace(candidate, cosine=own, topic_cosine=topic, contextual=True)
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:

@@ -27,7 +27,7 @@ _ABSTENTION = re.compile(
     rf"\b{_SOURCES}\b"
     rf"|\b(?:i|we) (?:do not|don['’]t|cannot|can['’]t|could not|couldn['’]t|(?:am|are|was) unable)\b"
     rf"[^.!?]{{0,60}}\b(?:know|find|answer|say|determine|information|{_SOURCES})"
-    rf"|\b{_SOURCES}\b[^.!?]{{0,60}}\b(?:nicht|keine?n?)\b"
+    rf"|\b{_SOURCES}\b[^.!?]{{0,60}}\b(?:nichts?|keine?n?)\b"
     rf"|\b{_SOURCES}\b[^.!?]{{0,60}}(?:\bne\b|\bn['’])[^.!?]{{0,40}}\b(?:pas|rien|aucune?)\b"
     rf"|\b{_SOURCES}\b[^.!?]{{0,60}}\b(?:no|non|não|nada|nulla|niente)\b"
     rf"|\b{_SOURCES}\b[^.!?]{{0,60}}\b(?:niet|niets|geen)\b",

@@ -10,12 +10,14 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from footnote.chat.abstention import decide, features
+from footnote.chat.abstention import Observed, decide, observe
 from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines, with_known_cosines
+from footnote.chat.parts import is_missing, own_terms, question_parts
 from footnote.chat.ports import TermAnalyzer
 from footnote.chat.reading import REFERENCE_MARK, Sentence, split_passage
+from footnote.chat.refusals import abstention, remainder
 from footnote.chat.selection import select
-from footnote.knowledge import count_tokens, detect_language, mixture, stand_alone
+from footnote.knowledge import TermAnalysis, count_tokens, detect_language, mixture, stand_alone
 from footnote.models import (
     Embedder,
     EvidenceSpan,
@@ -30,7 +32,6 @@ NAME = "extractive"
 EMBEDDED_SENTENCES = 24
 """How many sentences are embedded, of those whose cosines did not come with their passages."""
 
-_QUOTED_CHARACTERS = 120
 _LIST_MARK = re.compile(r"^\s*[-*•▪◦–]\s+")
 _ENDS_SENTENCE = re.compile(r"[.!?。！？؟…।]['\"”’»)\]]*$")
 # The embedding model reads English; in other languages words decide alone.
@@ -39,13 +40,22 @@ _EMBEDDED_LANGUAGES = frozenset({"en", "und"})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in the passages: candidates best first, and whether they answer."""
+    """What was found in the passages: candidates best first, and whether they answer.
+
+    Attributes:
+        observed: What the decision rests on.
+        missing: Parts of the question that no passage speaks of.
+        wanted: Terms of the parts that the answer has to speak of.
+    """
 
     ranked: list[Scored]
     coverage: TermCoverage
     sentences: list[Sentence]
     answers: bool
     confidence: float
+    observed: Observed
+    missing: tuple[str, ...] = ()
+    wanted: tuple[frozenset[str], ...] = ()
 
 
 class ExtractiveAnswerer:
@@ -79,7 +89,7 @@ class ExtractiveAnswerer:
         reading = await self.read(request)
         if reading is None or not reading.answers:
             confidence = reading.confidence if reading else 0.0
-            text = abstention(request.question)
+            text = abstention(request.question, detect_language(request.question))
             usage = Usage(_read_tokens(request), count_tokens(text))
             yield GenerationDelta(
                 text, finished=True, abstained=True, usage=usage, confidence=confidence,
@@ -89,7 +99,9 @@ class ExtractiveAnswerer:
         texts = {passage.number: passage.text for passage in request.passages}
         written = 0
         finish = "stop"
-        for piece in select(reading.ranked, reading.sentences, reading.coverage, self._max_sentences):
+        for piece in select(
+            reading.ranked, reading.sentences, reading.coverage, self._max_sentences, wanted=reading.wanted
+        ):
             raw = texts[piece.number][piece.start : piece.end]
             shown, taken = shown_text(raw), len(raw)
             if written + count_tokens(shown) > request.max_tokens:
@@ -102,6 +114,10 @@ class ExtractiveAnswerer:
                 evidence=(EvidenceSpan(piece.number, piece.start, piece.start + taken),),
             )
             written += count_tokens(shown)
+        if reading.missing:
+            rest = remainder(reading.missing, detect_language(request.question))
+            yield GenerationDelta(f"\n{rest}", partial=True)
+            written += count_tokens(rest)
         yield GenerationDelta(
             finished=True,
             usage=Usage(_read_tokens(request), written),
@@ -117,17 +133,23 @@ class ExtractiveAnswerer:
         query = stand_alone(request.question, request.history)
         headers = [f"{passage.title} {passage.location}" for passage in passages]
         texts = [query.text, request.question, *headers, *(sentence.text for sentence in sentences)]
+        parts = [part.text for part in question_parts(request.question)]
         language = _language(request.question, passages)
-        analysis = await self._terms.analyze(request.context, texts, language)
+        analysis = await self._terms.analyze(request.context, [*texts, *parts], language)
         coverage = TermCoverage(analysis, passages, sentences)
         ranked = candidates(request.question, passages, sentences, coverage)
         if not ranked:
             return None
         ranked = with_known_cosines(ranked, passages, in_conversation=query.conversation is not None)
         ranked = await self._compared(request.question, query.conversation, ranked)
-        observed = features(ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES)
+        observed = observe(
+            request.question, passages, ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES
+        )
         decision = decide(observed, self._threshold)
-        return Reading(ranked, coverage, sentences, decision.answer, decision.confidence)
+        missing, wanted = _parts(parts, analysis, [coverage.passage_terms(one.number) for one in passages])
+        return Reading(
+            ranked, coverage, sentences, decision.answer, decision.confidence, observed, missing, wanted
+        )
 
     async def _compared(self, question: str, conversation: str | None, ranked: list[Scored]) -> list[Scored]:
         """Those with a cosine, and the first of those without, which get theirs from the model."""
@@ -148,12 +170,16 @@ class ExtractiveAnswerer:
         return with_cosines(ranked, vectors[0], mixed, vectors[len(asked) :])
 
 
-def abstention(question: str) -> str:
-    """What is said instead of an answer."""
-    asked = " ".join(question.replace("[", "(").replace("]", ")").split())
-    if len(asked) > _QUOTED_CHARACTERS:
-        asked = asked[:_QUOTED_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
-    return f"The documents do not say anything that answers “{asked}”."
+def _parts(
+    parts: Sequence[str], analysis: TermAnalysis, passages: Sequence[frozenset[str]]
+) -> tuple[tuple[str, ...], tuple[frozenset[str], ...]]:
+    """The parts of a question that no passage speaks of, and the own terms of the others."""
+    if not parts:
+        return (), ()
+    own = own_terms(analysis.terms[-len(parts) :])
+    missing = [is_missing(terms, passages, analysis.idf) for terms in own]
+    told = tuple(part for part, is_gone in zip(parts, missing, strict=True) if is_gone)
+    return told, tuple(terms for terms, is_gone in zip(own, missing, strict=True) if terms and not is_gone)
 
 
 def _language(question: str, passages: Sequence[PromptPassage]) -> str:

@@ -101,7 +101,7 @@ class SentenceGate:
         claim = _MARK.sub("", text).strip()
         if not any(character.isalnum() for character in claim):
             return None
-        self.admits = self.admits or is_abstention(claim)
+        self.admits = self.admits or (not cited and is_abstention(claim))
         return await self._grounder.judge(claim, cited)
 
 
