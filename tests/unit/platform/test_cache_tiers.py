@@ -101,6 +101,19 @@ async def test_a_response_is_in_memory_and_redis(cache, context, redis, store):
     assert (found.value, found.tier) == (Note("answer"), "memory")
 
 
+async def test_the_store_is_not_asked_for_what_it_never_holds(cache, context, store):
+    key = key_of(context, RESPONSE)
+    for _ in range(10):
+        assert await cache.get(context, RESPONSE, key, CODEC) is None
+    assert "store" not in counted(cache, RESPONSE)
+    await cache.set(context, RESPONSE, key, Note("small"), CODEC)
+    assert store.entries == {}
+    cache.forget(context, RESPONSE.name)
+    await cache.get(context, RESPONSE, key, CODEC)  # asked for more than ten times, and small
+    await cache.set(context, RESPONSE, key, Note("small"), CODEC)
+    assert len(store.entries) == 1
+
+
 async def test_a_search_is_in_redis_and_ten_times_as_long_in_the_store(cache, context, redis, store):
     key = key_of(context, SEARCH)
     await cache.set(context, SEARCH, key, Note("passages"), CODEC)

@@ -75,3 +75,8 @@ def plan(kind: Kind, size: int, accesses: int = 0) -> Plan:
         store=size < _DEFAULT_STORE_BYTES,
         ttl_s=kind.ttl_s,
     )
+
+
+def may_be_stored(kind: Kind, accesses: int) -> bool:
+    """Whether the store can hold a value of the kind at all, whatever its size: if not, it is not asked."""
+    return plan(kind, HOT_BYTES - 1, accesses).store or plan(kind, HOT_BYTES, accesses).store

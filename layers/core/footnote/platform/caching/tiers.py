@@ -15,7 +15,7 @@ from footnote.platform.caching.codec import Codec, Undecodable
 from footnote.platform.caching.flights import Flights
 from footnote.platform.caching.keys import CacheKey
 from footnote.platform.caching.memory import MemoryTier
-from footnote.platform.caching.policy import PROMOTION_TTL_S, Kind, plan
+from footnote.platform.caching.policy import PROMOTION_TTL_S, Kind, may_be_stored, plan
 from footnote.platform.caching.ports import CacheTier
 from footnote.platform.caching.statistics import CacheStatistics, Event, Tier
 from footnote.platform.context import OrganizationContext
@@ -156,7 +156,10 @@ class TieredCache:
         text = self._memory.get(key, extend_s)
         if text is not None:
             return text, "memory"
+        is_stored = may_be_stored(kind, self.statistics.accesses(key.name))
         for name, tier in self._outer:
+            if name == "store" and not is_stored:
+                continue
             text = await self._ask(tier, name, context, key, extend_s)
             if text is not None:
                 return text, name
