@@ -56,6 +56,23 @@ class Search:
         return ndcg(ranking, self.relevance, DEPTH)
 
 
+def save(searches: Sequence[Search], path: Path) -> None:
+    """Keeps searches for another run."""
+    rows = [{"group": one.group, "documents": one.documents, "relevance": one.relevance} for one in searches]
+    matrices = {f"matrix_{place}": one.matrix for place, one in enumerate(searches)}
+    np.savez_compressed(path, rows=np.array(json.dumps(rows)), **matrices)
+
+
+def load(path: Path) -> list[Search]:
+    """What `save` has kept."""
+    with np.load(path) as kept:
+        rows = json.loads(str(kept["rows"]))
+        return [
+            Search(row["group"], kept[f"matrix_{place}"], row["documents"], row["relevance"])
+            for place, row in enumerate(rows)
+        ]
+
+
 def folds_of(groups: Iterable[str], seed: int = 1) -> dict[str, int]:
     """The fold of each group."""
     shuffled = sorted(set(groups))

@@ -7,8 +7,9 @@ model that has not seen it, nor its article or conversation. Without it the prod
 was trained on these very sets: its figures say nothing about new questions.
 
 A row is the product's search with one setting changed; its difference is paired, question by question, with
-the product's default (95 % bootstrap interval). The last row is the simple method (`tests/evaluation/baseline`),
-in the same run. Milliseconds are those of one search in this process without the model.
+the product's default (95 % bootstrap interval). The last row is the simple method of
+`tests/evaluation/baseline`, in the same run. Milliseconds are those of one search in this process without
+the model.
 """
 
 from __future__ import annotations

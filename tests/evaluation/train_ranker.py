@@ -29,7 +29,7 @@ from footnote.knowledge.ranking.features import FEATURES, OWN, QUERY
 from footnote.knowledge.ranking.trees import RANKER, Ensemble, load_ensemble
 from footnote.platform.settings import RetrievalSettings
 from tests.evaluation.answers_corpus import bench
-from tests.evaluation.ranking_features import FOLDS, Array, Search, fold_file, folds_of, record
+from tests.evaluation.ranking_features import FOLDS, Array, Search, fold_file, folds_of, load, record, save
 
 SETS = ("squad2", "scifact", "cranfield", "mtrag")
 SEEDS = (1, 2)
@@ -68,10 +68,11 @@ def main() -> None:
     parser.add_argument("sets", type=Path)
     parser.add_argument("--limit", type=int, default=None, help="questions of each set")
     parser.add_argument("--write", action="store_true", help="replace the product's model")
+    parser.add_argument("--kept", type=Path, help="folder where searches are kept, and taken from if there")
     parser.add_argument("--folds", type=Path, help="folder for the models of the first seed's folds")
     parser.add_argument("--ablate", action="store_true", help="also without each group of features")
     options = parser.parse_args()
-    data = asyncio.run(_record_all(options.sets, options.limit))
+    data = asyncio.run(_record_all(options.sets, options.limit, options.kept))
     _report(data, FEATURES, "all features")
     print("trained on the other sets alone: " + _told(_left_out(data)))
     if options.ablate:
@@ -86,11 +87,18 @@ def main() -> None:
         print(f"wrote {RANKER.name}, version {load_ensemble().version}")
 
 
-async def _record_all(directory: Path, limit: int | None) -> dict[str, list[Search]]:
+async def _record_all(directory: Path, limit: int | None, kept: Path | None) -> dict[str, list[Search]]:
     found = {}
     for name in SETS:
+        file = kept / f"{name}.npz" if kept else None
+        if file is not None and file.exists():
+            found[name] = load(file)
+            continue
         async with bench() as stage:
             found[name] = await record(stage, directory / name, limit)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save(found[name], file)
         print(f"{name}: {len(found[name])} questions", flush=True)
     return found
 

@@ -3,7 +3,12 @@
 import pytest
 
 from footnote.knowledge import FeatureRanker, Outcome, SearchFilters, load_ensemble
-from footnote.knowledge.retrieval import EMBEDDING_UNAVAILABLE, RERANKER_UNAVAILABLE, Retriever
+from footnote.knowledge.retrieval import (
+    EMBEDDING_UNAVAILABLE,
+    PHRASE_NOT_FOUND,
+    RERANKER_UNAVAILABLE,
+    Retriever,
+)
 from footnote.models import EmbeddingModel
 from footnote.platform.clock import SystemClock
 from footnote.platform.errors import ModelUnavailable
@@ -133,6 +138,15 @@ async def test_operators_confine_both_legs(world, organization):
     assert names(found) == ["bakery.txt"]
     found = await search.retrieve(organization, "employees title:travel", limit=10)
     assert names(found) == ["travel.txt"]
+
+
+async def test_a_remembered_wording_within_a_question_is_not_required_to_the_letter(world, organization):
+    search = retriever(world)
+    found = await search.retrieve(organization, 'Who wrote "thirty two days of leave" for all employees?')
+    assert found.degraded == PHRASE_NOT_FOUND
+    assert names(found)[0] in {"leave.txt", "leave_copy.txt"}
+    strict = await search.retrieve(organization, '"thirty two days of leave"')
+    assert (strict.passages, strict.degraded) == ((), None)
 
 
 async def test_filters_of_request_and_query_hold_together(world, organization):

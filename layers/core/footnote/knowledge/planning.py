@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from footnote.knowledge.analysis import Decision, Expansion, QueryAnalysis, analyze_query
-from footnote.knowledge.filters import SearchFilters
+from footnote.knowledge.filters import SearchFilters, TextConstraints
 from footnote.knowledge.followups import StandAloneQuery
 from footnote.knowledge.models import Strategy
 from footnote.knowledge.ports import LexicalQuery
 from footnote.platform.settings import RetrievalSettings
+
+_WORD = re.compile(r"\w+", re.UNICODE)
+_SENTENCE_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,20 @@ def plan(
         vector=asked.vector,
         own_vector=asked.own_vector,
     )
+
+
+def relaxed(analysis: QueryAnalysis) -> TextConstraints | None:
+    """Constraints without the phrases, if these stand in a sentence; `None` if they are what is searched for.
+
+    Within a question quotation marks often set off a title or a remembered wording: to find nothing because a
+    letter differs helps nobody. A query that is hardly more than phrases means them as they stand.
+    """
+    constraints = analysis.constraints
+    quoted = {word for phrase in constraints.phrases for word in _WORD.findall(phrase.casefold())}
+    others = set(_WORD.findall(analysis.text.casefold())) - quoted
+    if not constraints.phrases or len(others) < _SENTENCE_WORDS:
+        return None
+    return replace(constraints, phrases=())
 
 
 def combined(request: SearchFilters, query: SearchFilters) -> tuple[SearchFilters, tuple[Decision, ...]]:

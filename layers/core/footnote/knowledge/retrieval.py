@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from footnote.knowledge.explaining import trace_of
+from footnote.knowledge.filters import TextConstraints
 from footnote.knowledge.followups import StandAloneQuery
 from footnote.knowledge.fusion import fusion
 from footnote.knowledge.models import Candidate, Passage, Retrieval, RetrievedPassage, SearchFilters, Strategy
-from footnote.knowledge.planning import Plan, plan
+from footnote.knowledge.planning import Plan, plan, relaxed
 from footnote.knowledge.ports import DenseQuery, LexicalQuery, SearchSnapshot, SearchStore
 from footnote.knowledge.ranking.evidence import RankingEvidence
 from footnote.knowledge.ranking.features import LEADERS, Contender
@@ -24,6 +25,7 @@ from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import RetrievalSettings
 
 EMBEDDING_UNAVAILABLE = "The embedding model did not answer; only words were searched, not meaning."
+PHRASE_NOT_FOUND = "No passage holds the quoted words as they stand; they were searched for like others."
 RERANKER_UNAVAILABLE = "The reranking model did not answer; passages were ranked without it."
 
 
@@ -127,16 +129,22 @@ class Retriever:
         if wanted.strategy != "vector" or search.dense is None:
             search.lexical = wanted.lexical
         with search.watch.measure("search"):
-            found = await snapshot.candidates(
-                search.lexical,
-                search.dense,
-                wanted.filters,
-                max(self._settings.candidates, wanted.limit),
-                constraints=wanted.analysis.constraints,
-            )
+            found = await self._candidates(search, snapshot, wanted.analysis.constraints)
+            loosened = relaxed(wanted.analysis)
+            if not found and loosened is not None:
+                search.degraded.append(PHRASE_NOT_FOUND)
+                found = await self._candidates(search, snapshot, loosened)
         search.fused = self._fuse(found)[: max(self._settings.reranked, wanted.limit)]
         with search.watch.measure("passages"):
             search.passages = await snapshot.passages([one.chunk_id for one, _ in search.fused])
+
+    async def _candidates(
+        self, search: _Search, snapshot: SearchSnapshot, constraints: TextConstraints
+    ) -> list[Candidate]:
+        limit = max(self._settings.candidates, search.plan.limit)
+        return await snapshot.candidates(
+            search.lexical, search.dense, search.plan.filters, limit, constraints=constraints
+        )
 
     async def _gather(self, search: _Search, snapshot: SearchSnapshot) -> None:
         """What the ranking and the answer look at, for the best of the pool."""
