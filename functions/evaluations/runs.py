@@ -72,6 +72,13 @@ async def get_run(run_id: UUID, context: Identity) -> RunBody:
     return RunBody.of(await container().run_store.get_run(context, run_id))
 
 
+@router.delete("/runs/{run_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_run(run_id: UUID, context: Identity) -> None:
+    """Deletes a run that has ended, unless it is the baseline of a gate."""
+    require(context, "evaluation:run")
+    await container().run_store.delete_run(context, run_id)
+
+
 @router.get("/runs/{run_id}/results")
 async def list_results(
     run_id: UUID,

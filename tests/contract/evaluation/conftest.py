@@ -60,9 +60,10 @@ def make_set(stores):
 def make_run(stores, make_set):
     """Queues a run of a new set; the run."""
 
-    async def make(context, questions=3, set_id=None, key=None, most_open=10, **overrides):
+    async def make(context, questions=3, set_id=None, key=None, most=50, most_open=10, **overrides):
         set_id = set_id or await make_set(context, questions)
         new = NewRun(new_id(), set_id, "label", overrides, "digest")
-        return (await stores.runs.create_run(context, new, Creation(key, "request"), most_open))[0]
+        creation = Creation(key, "request")
+        return (await stores.runs.create_run(context, new, creation, most=most, most_open=most_open))[0]
 
     return make

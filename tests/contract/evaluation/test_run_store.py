@@ -1,10 +1,19 @@
 """`RunStore` and `RunQueue` on Postgres: leases, fences, resuming."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
-from footnote.evaluation import Creation, NewRun, QuestionResult, RunState, summarise
+from footnote.evaluation import (
+    Condition,
+    Creation,
+    Gate,
+    NewRun,
+    QuestionResult,
+    RunState,
+    summarise,
+)
 from footnote.platform.errors import Conflict, InvalidRequest, NotFound
 from footnote.platform.ids import new_id
 
@@ -146,9 +155,11 @@ async def test_creation_is_limited_and_idempotent(stores, context, make_run, mak
     assert (await make_run(context, set_id=set_id, key="k")).id == first.id
     with pytest.raises(Conflict, match="1 runs wait"):
         await make_run(context, set_id=set_id, most_open=1)
+    with pytest.raises(Conflict, match="at most 1 runs"):
+        await make_run(context, set_id=set_id, most=1)
     other = NewRun(new_id(), set_id, "", {}, "digest")
     with pytest.raises(InvalidRequest, match="Idempotency-Key"):
-        await stores.runs.create_run(context, other, Creation("k", "another"), 10)
+        await stores.runs.create_run(context, other, Creation("k", "another"), most=50, most_open=10)
     with pytest.raises(Conflict, match="no questions"):
         await make_run(context, questions=0)
     with pytest.raises(NotFound):
@@ -157,11 +168,13 @@ async def test_creation_is_limited_and_idempotent(stores, context, make_run, mak
 
 async def test_another_organization_sees_and_changes_nothing(stores, context, stranger, make_run):
     run = await make_run(context)
+    foreign = NewRun(new_id(), run.set_id, "", {}, "d")
     for refused in (
         stores.runs.get_run(stranger, run.id),
         stores.runs.cancel_run(stranger, run.id),
         stores.runs.results(stranger, run.id, after=0, limit=5),
-        stores.runs.create_run(stranger, NewRun(new_id(), run.set_id, "", {}, "d"), Creation(), 10),
+        stores.runs.delete_run(stranger, run.id),
+        stores.runs.create_run(stranger, foreign, Creation(), most=50, most_open=10),
     ):
         with pytest.raises(NotFound):
             await refused
@@ -178,3 +191,19 @@ async def test_deleting_a_set_takes_its_runs(stores, context, make_run):
         await stores.runs.get_run(context, run.id)
     with pytest.raises(Conflict):
         await stores.runs.finish(context, lease, summarise([]))
+
+
+async def test_a_run_that_has_ended_can_be_deleted(stores, context, make_run):
+    run = await make_run(context)
+    with pytest.raises(Conflict, match="Cancel it first"):
+        await stores.runs.delete_run(context, run.id)
+    await stores.runs.cancel_run(context, run.id)
+    gate = Gate(new_id(), run.set_id, "g", (Condition("map", minimum=0),), run.id, None, datetime.now(UTC))
+    await stores.gates.create_gate(context, gate, Creation(), 9)
+    with pytest.raises(Conflict, match="baseline"):
+        await stores.runs.delete_run(context, run.id)
+    await stores.gates.delete_gate(context, gate.id)
+    await stores.runs.delete_run(context, run.id)
+    for method in (stores.runs.get_run, stores.runs.delete_run):
+        with pytest.raises(NotFound):
+            await method(context, run.id)

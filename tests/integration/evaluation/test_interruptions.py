@@ -42,7 +42,7 @@ def queued(database, runs):
         asked = [golden_question(set_id, f"{number}?", (), unanswerable=True) for number in range(questions)]
         await sets.replace_questions(context, set_id, asked)
         new = NewRun(new_id(), set_id, "", overrides, "d")
-        return (await runs.create_run(context, new, Creation(), 9))[0]
+        return (await runs.create_run(context, new, Creation(), most=50, most_open=9))[0]
 
     return queued
 

@@ -103,6 +103,8 @@ async def test_a_run_that_is_not_completed_has_no_report(call, golden):
         assert "is queued, not completed" in (await call("GET", path, status=409))["message"]
     await call("POST", f"/runs/{run['id']}/cancel")
     assert (await call("GET", f"/runs/{run['id']}"))["state"] == "cancelled"
+    await call("DELETE", f"/runs/{run['id']}", status=204)
+    await call("GET", f"/runs/{run['id']}", status=404)
 
 
 async def test_runs_are_paged_and_made_once(call, golden):
@@ -128,6 +130,7 @@ async def test_foreign_runs_look_like_none(call, golden, evaluated, module_datab
             ("GET", f"/runs/{run_id}/results"),
             ("GET", f"/runs/{run_id}/report"),
             ("POST", f"/runs/{run_id}/cancel"),
+            ("DELETE", f"/runs/{run_id}"),
             ("GET", f"/compare?a={run_id}&b={run_id}"),
         ):
             await call(method, path, status=404, context=stranger)

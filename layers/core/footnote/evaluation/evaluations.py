@@ -170,7 +170,10 @@ class Runs:
         """
         configuration = merged(self._settings, overrides)
         run = NewRun(new_id(), set_id, label, overrides, digest(configuration))
-        return await self._store.create_run(context, run, creation, self._settings.evaluation.max_open_runs)
+        limits = self._settings.evaluation
+        return await self._store.create_run(
+            context, run, creation, most=limits.max_runs, most_open=limits.max_open_runs
+        )
 
     async def listed(
         self, context: OrganizationContext, *, set_id: UUID | None, before: Keyset | None, limit: int

@@ -99,12 +99,13 @@ class RunStore(Protocol):
     """Runs and their results. Raises `NotFound` for what is not the organization's."""
 
     async def create_run(
-        self, context: OrganizationContext, run: NewRun, creation: Creation, most_open: int
+        self, context: OrganizationContext, run: NewRun, creation: Creation, *, most: int, most_open: int
     ) -> tuple[Run, bool]:
         """Queues a run with a copy of the set's questions; whether it is new.
 
         Raises:
-            Conflict: The set has no questions, or `most_open` runs are waiting or running already.
+            Conflict: The set has no questions, `most_open` runs are waiting or running already, or `most` are
+                kept.
             InvalidRequest: The idempotency key was used for another request.
         """
         ...
@@ -125,6 +126,14 @@ class RunStore(Protocol):
 
     async def cancel_run(self, context: OrganizationContext, run_id: UUID) -> Run:
         """Ends a run that is waiting or running; another one stays as it is."""
+        ...
+
+    async def delete_run(self, context: OrganizationContext, run_id: UUID) -> None:
+        """Deletes a run that has ended, with its results.
+
+        Raises:
+            Conflict: It waits or is running, or it is the baseline of a gate.
+        """
         ...
 
 

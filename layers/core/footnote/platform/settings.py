@@ -261,6 +261,7 @@ class EvaluationSettings(Section):
 
     max_sets: int = 50
     max_questions: int = 1_000
+    max_runs: int = 200
     max_open_runs: int = 10
     search_limit: int = 50
     lease_s: int = 60

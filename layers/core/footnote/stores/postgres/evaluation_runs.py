@@ -45,9 +45,9 @@ _RUN_OF_REQUEST = f"""
 SELECT {_COLUMNS}, request_digest FROM evaluation.runs
  WHERE organization_id = %(organization)s AND request_key = %(request_key)s
 """
-_OPEN = """
-SELECT count(*) AS runs FROM evaluation.runs
- WHERE organization_id = %(organization)s AND state IN ('queued', 'running')
+_COUNT = """
+SELECT count(*) AS kept, count(*) FILTER (WHERE state IN ('queued', 'running')) AS open
+  FROM evaluation.runs WHERE organization_id = %(organization)s
 """
 _SET = """
 SELECT question_count, revision FROM evaluation.sets
@@ -75,6 +75,13 @@ _CANCEL = """
 UPDATE evaluation.runs SET state = 'cancelled', fence = fence + 1, finished_at = clock_timestamp()
  WHERE organization_id = %(organization)s AND run_id = %(run)s AND state IN ('queued', 'running')
 """
+_USE = """
+SELECT state IN ('queued', 'running') AS is_open,
+       EXISTS (SELECT FROM evaluation.gates g
+                WHERE g.organization_id = %(organization)s AND g.baseline_run_id = %(run)s) AS is_baseline
+  FROM evaluation.runs WHERE organization_id = %(organization)s AND run_id = %(run)s FOR UPDATE
+"""
+_DELETE = "DELETE FROM evaluation.runs WHERE organization_id = %(organization)s AND run_id = %(run)s"
 _CLAIM = f"""
 UPDATE evaluation.runs
    SET state = 'running', fence = fence + 1, attempts = attempts + 1,
@@ -128,7 +135,7 @@ class PostgresRunStore:
         self._database = database
 
     async def create_run(
-        self, context: OrganizationContext, run: NewRun, creation: Creation, most_open: int
+        self, context: OrganizationContext, run: NewRun, creation: Creation, *, most: int, most_open: int
     ) -> tuple[Run, bool]:
         values = creation_values(context, creation) | {
             "user": context.acting_user(),
@@ -146,9 +153,12 @@ class PostgresRunStore:
                 raise no_set()
             if not golden["question_count"]:
                 raise Conflict("The golden set has no questions yet.")
-            open_runs = await _one(cursor, _OPEN, values)
-            if open_runs is not None and open_runs["runs"] >= most_open:
+            runs = await _one(cursor, _COUNT, values)
+            assert runs is not None
+            if runs["open"] >= most_open:
                 raise Conflict(f"{most_open} runs wait or are running already. Cancel one, or wait for one.")
+            if runs["kept"] >= most:
+                raise Conflict(f"An organization keeps at most {most} runs. Delete some first.")
             counts = {"revision": golden["revision"], "total": golden["question_count"]}
             row = await _one(cursor, _CREATE, values | counts)
             assert row is not None
@@ -189,6 +199,18 @@ class PostgresRunStore:
         async with self._database.tenant_tx(context) as cursor:
             await cursor.execute(_CANCEL, values)
             return _run(await _found(cursor, values))
+
+    async def delete_run(self, context: OrganizationContext, run_id: UUID) -> None:
+        values = _key(context, run_id)
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            use = await _one(cursor, _USE, values)
+            if use is None:
+                raise _no_run()
+            if use["is_open"]:
+                raise Conflict("The run waits or is running. Cancel it first.")
+            if use["is_baseline"]:
+                raise Conflict("The run is the baseline of a gate. Delete the gate first.")
+            await cursor.execute(_DELETE, values)
 
     async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
         async with self._database.definer_tx(background=True) as cursor:
@@ -267,8 +289,12 @@ async def _one(cursor: Cursor, statement: str, values: dict[str, Any]) -> dict[s
 async def _found(cursor: Cursor, values: dict[str, Any]) -> dict[str, Any]:
     row = await _one(cursor, _RUN, values)
     if row is None:
-        raise NotFound("There is no such evaluation run.")
+        raise _no_run()
     return row
+
+
+def _no_run() -> NotFound:
+    return NotFound("There is no such evaluation run.")
 
 
 def _lost() -> Conflict:
