@@ -37,9 +37,10 @@ async def library(world, organization):
 
 
 async def test_a_found_document_is_told_with_its_rank_and_exact_scores(api, organization, library, explain):
-    told = await explain(organization, "Where do ships land?", library["boats.txt"])
+    query = "When does the bakery open?"
+    told = await explain(organization, query, library["bread.txt"])
     assert (told["verdict"]["cause"], told["verdict"]["rank"]) == ("found", 1)
-    searched = await api.search.call(organization, "POST", "/search", {"query": "Where do ships land?"})
+    searched = await api.search.call(organization, "POST", "/search", {"query": query})
     result = searched.json()["results"][0]
     chunk = told["chunks"][0]["standing"]
     assert chunk["chunk_id"] == result["chunk_id"]
@@ -50,6 +51,18 @@ async def test_a_found_document_is_told_with_its_rank_and_exact_scores(api, orga
         result["scores"]["dense_rank"],
     )
     assert told["corpus_chunks"] == 3
+
+
+async def test_of_two_copies_one_is_found_and_the_other_says_so(organization, library, explain):
+    both = [
+        await explain(organization, "Where do ships land?", library[name])
+        for name in ("boats.txt", "copy.txt")
+    ]
+    verdicts = {told["verdict"]["cause"]: told for told in both}
+    assert set(verdicts) == {"found", "near_duplicate"}
+    dropped = verdicts["near_duplicate"]
+    assert dropped["chunks"][0]["candidate"]["outcome"] == "near_duplicate"
+    assert dropped["chunks"][0]["candidate"]["reason"] in dropped["verdict"]["words"]
 
 
 @pytest.mark.parametrize(

@@ -45,24 +45,29 @@ _DOCUMENTS = """
 SELECT document_id, title, active_version, deleted_at FROM knowledge.documents
  WHERE organization_id = %(organization_id)s AND document_id = ANY(%(document_ids)s)
 """
-# Digests are computed now, of what is stored now: of the recorded chunks themselves, and of the chunks
-# of active versions, where a passage may stand under another number.
+# Digests are computed now, of what is stored now: of the recorded chunks themselves and, where the document
+# has another version by now, of all chunks of that one, which may have the passage under another number.
 _PASSAGES = """
-WITH place AS (
-    SELECT * FROM unnest(%(chunk_ids)s::bigint[], %(document_ids)s::uuid[], %(digests)s::text[])
-                  AS t (chunk_id, document_id, digest)
-), standing AS MATERIALIZED (
+WITH place AS MATERIALIZED (
+    SELECT p.chunk_id, p.document_id, p.digest AS recorded, c.text, d.active_version, c.version,
+           encode(sha256(convert_to(c.text, 'UTF8')), 'hex') AS digest
+      FROM unnest(%(chunk_ids)s::bigint[], %(document_ids)s::uuid[], %(digests)s::text[])
+           AS p (chunk_id, document_id, digest)
+      LEFT JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.chunk_id = p.chunk_id
+      LEFT JOIN knowledge.documents d ON d.organization_id = %(organization_id)s
+       AND d.document_id = p.document_id AND d.deleted_at IS NULL
+), moved AS MATERIALIZED (
     SELECT DISTINCT c.document_id, encode(sha256(convert_to(c.text, 'UTF8')), 'hex') AS digest
-      FROM knowledge.documents d
-      JOIN knowledge.chunks c ON c.organization_id = d.organization_id AND c.document_id = d.document_id
-       AND c.version = d.active_version
-     WHERE d.organization_id = %(organization_id)s AND d.deleted_at IS NULL
-       AND d.document_id IN (SELECT document_id FROM place)
+      FROM (SELECT DISTINCT document_id, active_version FROM place
+             WHERE version IS DISTINCT FROM active_version) p
+      JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.document_id = p.document_id
+       AND c.version = p.active_version
 )
-SELECT p.chunk_id, c.text, encode(sha256(convert_to(c.text, 'UTF8')), 'hex') AS sha256,
-       EXISTS (SELECT FROM standing s WHERE s.document_id = p.document_id AND s.digest = p.digest) AS stands
+SELECT p.chunk_id, p.text, p.digest AS sha256,
+       coalesce(p.version = p.active_version AND p.digest = p.recorded, false)
+           OR EXISTS (SELECT FROM moved m WHERE m.document_id = p.document_id AND m.digest = p.recorded)
+           AS stands
   FROM place p
-  LEFT JOIN knowledge.chunks c ON c.organization_id = %(organization_id)s AND c.chunk_id = p.chunk_id
 """
 
 

@@ -95,6 +95,32 @@ def from_eligible() -> str:
     return f"{QUERY}, {_ranked(scored)}"
 
 
+def from_all_postings(conditions: Conditions) -> str:
+    """`lexical (chunk_number, rank)` of every chunk with one of the query's terms: for explanations.
+
+    Every list is read to its end, so that the sums are whole scores. Chunks of equal score rank by number.
+    """
+    allowed = f"""
+         CROSS JOIN LATERAL (
+             SELECT x.chunk_id, x.document_id FROM knowledge.indexed_chunks x
+              WHERE x.organization_id = %(organization_id)s AND x.chunk_number = s.chunk_number OFFSET 0) i
+         WHERE {conditions.allow("i", is_active=True)}"""
+    return f"""
+    {QUERY}, summed AS MATERIALIZED (
+        SELECT p.chunk_number, sum({_PART}) AS score
+          FROM query q
+         CROSS JOIN LATERAL (
+             SELECT (entry >> 32)::int AS chunk_number, (entry >> 16 & 255)::float8 AS frequency,
+                    (entry & 65535)::float8 AS length
+               FROM (SELECT unnest(b.entries) AS entry FROM knowledge.postings b
+                      WHERE b.organization_id = %(organization_id)s AND b.term_id = q.term_id) list) p
+         GROUP BY p.chunk_number
+    ), lexical AS MATERIALIZED (
+        SELECT s.chunk_number, row_number() OVER (ORDER BY s.score DESC, s.chunk_number) AS rank
+          FROM summed s {allowed if conditions else ""}
+    )"""
+
+
 def _ranked(scored: str) -> str:
     return f"""lexical AS MATERIALIZED (
         SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS rank

@@ -17,7 +17,7 @@ from footnote.knowledge.ports import DenseQuery, LexicalQuery
 from footnote.knowledge.standing import Check, ChunkStanding, DocumentStanding, StandingDocument
 from footnote.platform.context import OrganizationContext
 from footnote.platform.settings import RetrievalSettings
-from footnote.stores.postgres import search_dense, search_lexical
+from footnote.stores.postgres import search_lexical
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.search_conditions import Conditions, compile_conditions
 from footnote.stores.postgres.vectors import vector_literal
@@ -44,20 +44,47 @@ _FULFILLING = """
        AND c.version = d.active_version
      WHERE d.organization_id = %(organization_id)s AND d.document_id = %(document_id)s{documents}{chunks}
 """
-_NO_LEG = "{name} AS (SELECT 0::bigint AS chunk_id, 0::bigint AS rank WHERE false)"
+_NO_WORDS = "lexical AS (SELECT 0 AS chunk_number, 0::bigint AS rank WHERE false)"
+_NO_MEANING = "dense AS (SELECT 0 AS chunk_number, 0::bigint AS rank WHERE false)"
+_DENSE = """dense AS MATERIALIZED (
+    SELECT i.chunk_number,
+           row_number() OVER (ORDER BY v.embedding <=> %(vector)s::halfvec, v.chunk_id) AS rank
+      FROM knowledge.chunk_vectors v
+      JOIN knowledge.indexed_chunks i ON i.organization_id = v.organization_id AND i.chunk_id = v.chunk_id
+     WHERE v.organization_id = %(organization_id)s AND v.embedding_model_id = %(model_id)s AND {allowed})"""
+# Ranks are put to the document's chunks by grouping, not by joins: nothing is known of how long the legs are,
+# and a planner that takes them for short compares every row with every other.
 _STANDING = """
-    WITH {legs}
-    SELECT i.chunk_id, c.version, c.ordinal, c.text, c.char_start AS start, c.char_end AS "end",
-           c.heading_path, d.unit_kind, c.unit_from, {bm25} AS bm25, lexical.rank AS lexical_rank,
-           {cosine} AS cosine, dense.rank AS dense_rank
-      FROM knowledge.indexed_chunks i
-      JOIN knowledge.chunks c ON c.organization_id = i.organization_id AND c.chunk_id = i.chunk_id
-      JOIN knowledge.documents d ON d.organization_id = i.organization_id AND d.document_id = i.document_id
-      LEFT JOIN lexical ON lexical.chunk_id = i.chunk_id
-      LEFT JOIN dense ON dense.chunk_id = i.chunk_id
-     WHERE i.organization_id = %(organization_id)s AND i.document_id = %(document_id)s
-     ORDER BY least(lexical.rank, dense.rank) NULLS LAST, 10 DESC NULLS LAST, 12 DESC NULLS LAST, c.ordinal
-     LIMIT %(shown)s
+    WITH {legs}, own AS MATERIALIZED (
+        SELECT i.chunk_number, i.chunk_id, {bm25} AS bm25, {cosine} AS cosine
+          FROM knowledge.documents d
+          JOIN knowledge.chunks c ON c.organization_id = d.organization_id AND c.document_id = d.document_id
+           AND c.version = d.active_version
+         CROSS JOIN LATERAL (
+             SELECT x.* FROM knowledge.indexed_chunks x
+              WHERE x.organization_id = %(organization_id)s AND x.chunk_id = c.chunk_id OFFSET 0) i
+         WHERE d.organization_id = %(organization_id)s AND d.document_id = %(document_id)s
+    ), placed AS MATERIALIZED (
+        SELECT max(chunk_id) AS chunk_id, max(bm25) AS bm25, max(cosine) AS cosine,
+               max(lexical_rank) AS lexical_rank, max(dense_rank) AS dense_rank
+          FROM (SELECT chunk_number, chunk_id, bm25, cosine, NULL::bigint AS lexical_rank,
+                       NULL::bigint AS dense_rank FROM own
+                 UNION ALL SELECT chunk_number, NULL, NULL, NULL, rank, NULL FROM lexical
+                 UNION ALL SELECT chunk_number, NULL, NULL, NULL, NULL, rank FROM dense) every
+         GROUP BY chunk_number HAVING count(chunk_id) > 0
+         ORDER BY least(max(lexical_rank), max(dense_rank)) NULLS LAST, 2 DESC NULLS LAST,
+                  3 DESC NULLS LAST, 1
+         LIMIT %(shown)s
+    )
+    SELECT p.*, c.version, c.ordinal, c.text, c.char_start AS start, c.char_end AS "end", c.heading_path,
+           (SELECT unit_kind FROM knowledge.documents
+             WHERE organization_id = %(organization_id)s AND document_id = %(document_id)s), c.unit_from
+      FROM placed p
+     CROSS JOIN LATERAL (
+         SELECT x.* FROM knowledge.chunks x
+          WHERE x.organization_id = %(organization_id)s AND x.chunk_id = p.chunk_id OFFSET 0) c
+     ORDER BY least(p.lexical_rank, p.dense_rank) NULLS LAST, p.bm25 DESC NULLS LAST,
+              p.cosine DESC NULLS LAST, p.chunk_id
 """
 _COSINE = """(
     SELECT 1 - (v.embedding <=> %(vector)s::halfvec) FROM knowledge.chunk_vectors v
@@ -110,16 +137,15 @@ class PostgresStandingStore:
         dense: DenseQuery | None,
         conditions: Conditions,
     ) -> tuple[ChunkStanding, ...]:
-        everything = search_lexical.ALL_POSTINGS
-        values = {**conditions.values, **names, "limit": everything}
-        legs = [_NO_LEG.format(name="lexical"), _NO_LEG.format(name="dense")]
+        values = {**conditions.values, **names}
+        legs = [_NO_WORDS, _NO_MEANING]
         bm25, cosine = "NULL::float8", "NULL::float8"
         if lexical is not None:
-            values |= search_lexical.values(lexical, self._settings, everything, is_filtered=bool(conditions))
-            legs[0], bm25 = search_lexical.from_heads(conditions), search_lexical.score("i")
+            values |= search_lexical.values(lexical, self._settings, limit=0, is_filtered=False)
+            legs[0], bm25 = search_lexical.from_all_postings(conditions), search_lexical.score("i")
         if dense is not None:
             values["vector"] = vector_literal(dense.vector)
-            legs[1], cosine = search_dense.from_scan(conditions, is_complete=True), _COSINE
+            legs[1], cosine = _DENSE.format(allowed=conditions.allow("i", is_active=True)), _COSINE
         await cursor.execute(_STANDING.format(legs=", ".join(legs), bm25=bm25, cosine=cosine), values)
         rows = await cursor.fetchall()
         return tuple(ChunkStanding(**{**row, "heading_path": tuple(row["heading_path"])}) for row in rows)
