@@ -304,6 +304,16 @@ async def test_a_row_is_whole_whatever_stands_in_its_cells(ask):
     ]
 
 
+async def test_a_name_in_three_languages_makes_no_table_of_a_paragraph(ask):
+    text = (
+        "In 1271 he imposed the name Great Yuan (Chinese: 大元; pinyin: Dà Yuán; Wade: Ta-Yüan). The keeper "
+        "of the seal was a monk. He died at sea."
+    )
+    passage = PromptPassage(1, "Yuan", text, 0.8, language="en")
+    _, deltas = await ask("Who was the keeper of the seal?", passage, max_sentences=1)
+    assert quotations(deltas, passage) == ["The keeper of the seal was a monk."]
+
+
 async def test_a_line_of_code_is_shown_with_the_lines_around_it(ask):
     code = (
         "This is the example:\n<note>\n<to>Tove</to>\n<heading>Reminder</heading>\n</note>\n"

@@ -15,7 +15,7 @@ REFERENCE_MARK = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*[
 _HEADING_WORDS = 10
 _ENDS = re.compile(r"[.!?。！？؟…:;।]['\"”’»)\]]*$")
 _QUESTION = re.compile(r"[?？؟]['\"”’»)\]]*$")
-_TABLE_ROW = re.compile(r"[^:;\n]{1,80}: [^;\n]*; [^:;\n]{1,80}: ")
+_TABLE_ROW = re.compile(r"[^:;()\n]{1,80}: [^;\n]*; [^:;\n]{1,80}: ")
 _ROW = re.compile(r"\t| \| |^\s*[-*•▪◦–]\s|^\s*\(?\d{1,3}[.)]\s|: \S|=")
 _CODE = re.compile(
     r"\s*(?:<[/!?]?\w[^>]*>|.*[{};]\s*$|.*</\w+>\s*$|[{}\[\]()]+[,;]?\s*$|[\w.]+\(.*\)\s*$|"
