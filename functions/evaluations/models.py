@@ -47,7 +47,7 @@ class SetRequest(RequestModel):
     """A golden set to be made; questions come after."""
 
     name: Line = Field(examples=["Leave and travel"])
-    description: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    description: Annotated[Text, Field(max_length=2_000)] | None = None
 
 
 class SetBody(BaseModel):

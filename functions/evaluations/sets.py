@@ -36,7 +36,7 @@ async def create_set(
     """Makes an empty golden set; an organization has at most 50."""
     require(context, "evaluation:write")
     golden, is_new = await container().golden_sets.create(
-        context, body.name, body.description, creation(key, body)
+        context, body.name, body.description or "", creation(key, body)
     )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return SetBody.of(golden)

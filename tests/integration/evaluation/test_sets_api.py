@@ -59,6 +59,24 @@ async def test_the_same_request_makes_one_set(call):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": "x" * 256},
+        {"name": "two\nlines"},
+        {"name": "nul \x00"},
+        {"name": "x", "description": "nul \x00"},
+        {"name": "x", "description": "x" * 2_001},
+        {"name": "x", "surprise": 1},
+    ],
+)
+async def test_sets_that_are_refused(call, body):
+    assert (await call("POST", "/sets", body, 422))["code"] == "INVALID_REQUEST"
+    assert (await call("GET", "/sets"))["sets"] == []
+
+
+@pytest.mark.parametrize(
     ("questions", "named"),
     [
         ([{"text": "A?", "answers": ["x"]}, {"text": "B?"}], "Question 2: name documents"),
