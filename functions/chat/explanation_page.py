@@ -45,8 +45,8 @@ def explanation_page(explanation: Explanation) -> str:
     """The page: everything that `Explanation` holds, in the order in which it happened."""
     parts: list[Content] = [
         tag("h1", "How this answer came about"),
-        tag("blockquote", explanation.question),
-        tag("div", _with_links(explanation), class_="text"),
+        tag("blockquote", explanation.question, dir="auto"),
+        tag("div", _with_links(explanation), class_="text", dir="auto"),
         _integrity(explanation),
         definitions(_facts(explanation)),
     ]
@@ -142,7 +142,7 @@ def _search(search: Search) -> Markup:
     filters = "; ".join(f"{name}: {value}" for name, value in search.filters.items())
     return section(
         "What was searched for",
-        tag("blockquote", search.text),
+        tag("blockquote", search.text, dir="auto"),
         definitions(
             [
                 ("Wording", by),
@@ -218,8 +218,8 @@ def _text(passage: ExplainedPassage) -> Markup:
     """The passage with what is cited marked; where it is gone, the quotations that are kept."""
     if passage.text is not None:
         spans = [(one.start - passage.start, one.end - passage.start) for one in passage.cited]
-        return tag("div", marked(passage.text, spans), class_="text")
-    return join(tag("blockquote", tag("mark", one.text)) for one in passage.cited)
+        return tag("div", marked(passage.text, spans), class_="text", dir="auto")
+    return join(tag("blockquote", tag("mark", one.text), dir="auto") for one in passage.cited)
 
 
 def _spans(passage: ExplainedPassage) -> str:
@@ -290,7 +290,7 @@ def _documents(explanation: Explanation) -> Markup | None:
         return None
     rows = [(one.title, one.filename, one.version, one.note) for one in explanation.documents]
     columns = ("Document", "File", "Version read", "Since then")
-    unplaced = [tag("blockquote", tag("mark", one.text)) for one in explanation.unplaced]
+    unplaced = [tag("blockquote", tag("mark", one.text), dir="auto") for one in explanation.unplaced]
     return section("The documents", table("Documents that were read", columns, rows), *unplaced)
 
 

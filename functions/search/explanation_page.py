@@ -24,7 +24,7 @@ def explanation_page(explanation: DocumentExplanation) -> str:
     return page(
         "Document in a search explained",
         tag("h1", "The document was found" if is_found else "Why the document was not found"),
-        tag("blockquote", searched.message),
+        tag("blockquote", searched.message, dir="auto"),
         definitions([("Document", name), ("File", document.filename if document else None)]),
         paragraph(explanation.verdict.words, kind="good" if is_found else "bad"),
         _checks(explanation.checks),
@@ -82,7 +82,7 @@ def _text(one: ExplainedChunk) -> Markup:
     heading = join(
         [f"Passage {standing.ordinal + 1}{place}", *(f" > {part}" for part in standing.heading_path)]
     )
-    return tag("article", tag("h3", heading), tag("div", standing.text, class_="text"))
+    return tag("article", tag("h3", heading), tag("div", standing.text, class_="text", dir="auto"))
 
 
 def _search(explanation: DocumentExplanation) -> Markup:

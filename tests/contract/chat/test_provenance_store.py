@@ -164,6 +164,13 @@ async def test_the_owner_erases_records(conversations, ada, module_database, sup
         assert connection.execute(erase, (turn.session_id,)).rowcount == 1
 
 
+async def test_records_go_with_their_organization(conversations, ada, superuser):
+    turn = await store_turn(conversations, ada)
+    superuser.execute("DELETE FROM core.organizations WHERE organization_id = %s", (ada.organization_id,))
+    found = superuser.execute("SELECT count(*) FROM chat.provenance WHERE message_id = %s", (turn.answer_id,))
+    assert found.fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
