@@ -20,8 +20,9 @@ _LANGUAGES = """
         OR EXISTS (SELECT FROM knowledge.chunks c
                     WHERE c.organization_id = %(organization_id)s AND c.language = code)
 """
-# Each constraint in each language, as a tsquery that holds if the English or the native analysis matches. One
-# whose words are all too common to be indexed gives none.
+# Each constraint in each language, as a tsquery that holds if the English or the native analysis matches; one
+# whose words are all too common to be indexed gives none. Beside them, of the rarest phrase that demands
+# something in every language, the words that a chunk must have one of.
 _COMPILE = """
     WITH form AS MATERIALIZED (
         SELECT f.*, CASE WHEN f.kind = 'title' THEN plainto_tsquery('english', f.common)
@@ -36,15 +37,18 @@ _COMPILE = """
                                            WHEN numnode(plain_query) = 0 THEN native_query
                                            ELSE plain_query || native_query END::text || ')' AS condition
           FROM form WHERE numnode(plain_query) + numnode(native_query) > 0
+    ), demanded AS (
+        SELECT number FROM form WHERE kind = 'phrase'
+         GROUP BY number HAVING bool_and(numnode(plain_query) + numnode(native_query) > 0)
     ), spelled AS (
-        SELECT kind, number, tsvector_to_array(to_tsvector('english', common)) AS terms FROM form
+        SELECT number, tsvector_to_array(to_tsvector('english', common)) AS terms FROM form
          WHERE kind = 'phrase'
          UNION
-        SELECT kind, number, tsvector_to_array(to_tsvector(configuration::regconfig, native)) FROM form
+        SELECT number, tsvector_to_array(to_tsvector(configuration::regconfig, native)) FROM form
          WHERE kind = 'phrase' AND configuration IS NOT NULL
     ), rarest AS (
-        SELECT s.number, r.term_id, r.document_frequency
-          FROM spelled s
+        SELECT number, r.term_id, r.document_frequency
+          FROM demanded JOIN spelled s USING (number)
          CROSS JOIN LATERAL (
              SELECT l.term_id, coalesce(l.document_frequency, 0) AS document_frequency
                FROM unnest(s.terms) AS word (term)
