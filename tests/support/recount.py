@@ -47,7 +47,7 @@ _MISPLACED = """
     SELECT p.term_id, p.level, p.first_number
       FROM (SELECT *, lead(first_number) OVER (PARTITION BY term_id, level ORDER BY first_number) AS next_number
               FROM knowledge.postings WHERE organization_id = %(organization)s) p
-     WHERE cardinality(p.entries) NOT BETWEEN CASE WHEN p.level = 32 THEN 0 ELSE 1 END AND 128
+     WHERE cardinality(p.entries) NOT BETWEEN 1 AND 128
         OR EXISTS (SELECT FROM unnest(p.entries) AS e
                     WHERE p.level <> 32 AND (e >> 24 & 63 <> p.level OR e >> 32 < p.first_number
                                              OR e >> 32 >= p.next_number))

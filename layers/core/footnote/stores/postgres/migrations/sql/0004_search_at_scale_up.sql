@@ -185,7 +185,7 @@ BEGIN
     SELECT p_organization_id, term_id, level, first_number, entries FROM filled
     ON CONFLICT (organization_id, term_id, level, first_number) DO UPDATE
         SET entries = p.entries || excluded.entries;
-    UPDATE knowledge.postings p SET entries = '{}'
+    DELETE FROM knowledge.postings p
      WHERE p.organization_id = p_organization_id AND p.term_id = ANY(p_term_ids) AND p.level = 32
        AND p.first_number = 0;
 END $$;
