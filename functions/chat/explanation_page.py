@@ -89,6 +89,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, Content]]:
         ("Written by", told["model_used"]),
         ("Confidence", f"{told['confidence']:.2f}"),
         ("Outcome", _outcome(told)),
+        ("Grounding", _grounding(told)),
         ("From the cache", _cache_path(cached) if cached else "no"),
         ("Documents as of corpus version", str(explanation.corpus_version)),
         ("Degraded", told["degraded"]),
@@ -98,7 +99,18 @@ def _facts(explanation: Explanation) -> list[tuple[str, Content]]:
 def _outcome(told: dict[str, Any]) -> str:
     if told["interrupted"]:
         return "interrupted: the reader left before the end"
-    return "abstained: the documents do not hold the answer" if told["abstained"] else "answered"
+    if told["abstained"]:
+        return "abstained: the documents do not hold the answer"
+    return "answered in part" if told.get("answered") == "partial" else "answered"
+
+
+def _grounding(told: dict[str, Any]) -> str | None:
+    grounding = told.get("grounding")
+    if not grounding:
+        return None
+    judged = {name: grounding[name] for name in ("supported", "partial", "unsupported", "dropped")}
+    counts = ", ".join(f"{count} {_words(name)}" for name, count in judged.items() if count)
+    return f"sentences: {counts}" if counts else "no sentence claims anything"
 
 
 def _cache_path(cached: dict[str, Any]) -> str:

@@ -92,7 +92,10 @@ async def explain_message(
     context: Identity,
     chosen: Annotated[PageFormat | None, Query(alias="format")] = None,
 ) -> Response | Explanation:
-    """How an answer came about, and whether it still holds; as data, or as a page a person can read."""
+    """How an answer came about, and whether it still holds; as data, or as a page a person can read.
+
+    A member's own answers; with the permission `chat:audit` those of all members of the organization.
+    """
     require(context, "chat:read")
     explanation = await container().explanations.explain(context, message_id)
     if wants_page(request, chosen):

@@ -94,6 +94,11 @@ async def test_an_answer_is_explained_from_its_record(make_chat, knowing, explai
     assert (cited["number"], cited["location"], cited["validity"]) == (source.number, "page 1", "valid")
     assert cited["text"] == FIRST_PAGE
     assert {document["standing"] for document in told["documents"]} == {"current"}
+    assert [sentence["verdict"] for sentence in told["sentences"]] == ["supported"]
+    assert told["sentences"][0]["text"] in answer.text
+    assert told["order"] == sorted({passage["number"] for passage in told["passages"]})
+    page = await explain(knowing, answer.message_id, more_headers=HTML)
+    assert "sentences: 1 supported" in page
     assert told["search"]["text"] == QUESTION
 
 
