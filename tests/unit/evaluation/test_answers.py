@@ -49,6 +49,15 @@ def test_citations_after_the_full_stop_belong_to_the_sentence_before():
     assert cited_sentences("[1]") == []
 
 
+def test_the_number_of_a_list_is_no_sentence():
+    found = cited_sentences("1. Log in to the console. [1]\n2. Open the registry. [2]")
+    assert [(text.lstrip("12. "), numbers) for text, numbers in found] == [
+        ("Log in to the console.", (1,)),
+        ("Open the registry.", (2,)),
+    ]
+    assert cited_sentences("The year was this one: 1912. [1]")[0][1] == (1,)
+
+
 def test_faithfulness_is_the_share_of_supported_sentences():
     evidence = {1: ("The lighthouse of Farol was built in 1912.",), 2: ("Bread is made of rye.",)}
     assert faithfulness("The lighthouse was built in 1912. [1]", evidence) == 1.0

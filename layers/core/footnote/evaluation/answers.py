@@ -17,6 +17,7 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _WORD = re.compile(r"\w+", re.UNICODE)
 _CITATION = re.compile(r"\s?\[(\d{1,3})\]")
 _LEADING_CITATIONS = re.compile(r"\s*(?:\[\d{1,3}\]\s*)+")
+_LIST_MARK = re.compile(r"\W*\d{1,3}[.)]")  # a splitter takes it for a sentence
 _ENDED = re.compile(r"[.!?…:;。！？؟।]['\"”’»)\]]*$")
 _BEGUN = re.compile(r"^['\"“‘«(\[*-]*\s*[^\W_]", re.UNICODE)
 
@@ -107,7 +108,7 @@ def cited_sentences(answer: str) -> list[tuple[str, tuple[int, ...]]]:
             found[-1] = (text, numbers + _numbers(leading[0]))
             piece = piece[leading.end() :]
         text = without_citations(piece)
-        if _WORD.search(text):
+        if _WORD.search(text) and not _LIST_MARK.fullmatch(text):
             found.append((text, _numbers(piece)))
     return found
 
