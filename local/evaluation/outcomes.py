@@ -25,6 +25,7 @@ class AnswerOutcome:
         cited: For each source the corpus rows it may be; several if their text is equal.
         evidence: For each source its number, its quotations and excerpt.
         similarity, relevance: Cosine with the reference answer and with the question, where measured.
+        grounded: Share of sentences that the supplied passages support, as the product judged it.
     """
 
     query: EvaluationQuery
@@ -36,6 +37,7 @@ class AnswerOutcome:
     evidence: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     similarity: float | None = None
     relevance: float | None = None
+    grounded: float | None = None
 
 
 def scored(searches: list[SearchOutcome], answers: list[AnswerOutcome]) -> list[QuestionResult]:
@@ -76,4 +78,5 @@ def _given(answer: AnswerOutcome) -> AnswerGiven:
         milliseconds=round(answer.milliseconds, 2),
         similarity=answer.similarity,
         relevance=answer.relevance,
+        grounded=answer.grounded,
     )

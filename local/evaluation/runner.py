@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from footnote.evaluation import Dataset, EvaluationQuery, cosine, without_citations
+from footnote.evaluation.scoring import grounded_share
 from local.client import ApiClient
 from local.evaluation.corpus import Corpus, ingest
 from local.evaluation.outcomes import AnswerOutcome, SearchOutcome
@@ -124,6 +125,7 @@ class Evaluation:
                 cited=[corpus.rows.get(source["document_id"], []) for source in reply["sources"]],
                 milliseconds=1000 * (time.perf_counter() - started),
                 evidence=[(source["number"], _texts(source)) for source in reply["sources"]],
+                grounded=_grounded(reply["metadata"]["grounding"]),
             )
 
         return each("answering", dataset.queries, answer, _ASKERS, self._progress)
@@ -147,6 +149,10 @@ class Evaluation:
             return each("comparing answers", answers, compared, _ASKERS, self._progress)
         except httpx.HTTPError:
             return answers
+
+
+def _grounded(told: Json | None) -> float | None:
+    return grounded_share(told["supported"], told["partial"], told["unsupported"]) if told else None
 
 
 def _texts(source: Json) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ async def test_a_run_is_worked_off_and_shows_its_figures(call, golden, services,
     assert (run["state"], run["done"], run["label"]) == ("completed", 4, "first")
     metrics = run["summary"]["metrics"]
     assert metrics["success@1"]["value"] == metrics["answer_containment"]["value"] == 1.0
-    assert metrics["faithfulness"]["value"] == 1.0
+    assert metrics["faithfulness"]["value"] == metrics["groundedness"]["value"] == 1.0
     assert metrics["abstention_recall"] == {
         "value": 1.0,
         "low": metrics["abstention_recall"]["low"],

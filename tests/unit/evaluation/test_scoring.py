@@ -7,7 +7,7 @@ import pytest
 
 from footnote.evaluation import AnswerGiven, Cited, Observation, QuestionResult, Summary, score, summarise
 from footnote.evaluation.confidence import confidence_of
-from footnote.evaluation.scoring import RETRIEVAL_METRICS
+from footnote.evaluation.scoring import RETRIEVAL_METRICS, grounded_share
 from footnote.evaluation.summary import METRICS, OVERALL_WEIGHTS, latency, overall_score
 
 ANSWER = AnswerGiven(
@@ -21,6 +21,7 @@ ANSWER = AnswerGiven(
     milliseconds=50.0,
     similarity=0.8,
     relevance=0.7,
+    grounded=0.5,
 )
 ASKED = Observation(
     id="q1",
@@ -72,7 +73,8 @@ def test_an_unanswerable_question_is_right_when_it_is_refused():
 def test_without_judgements_only_the_answer_itself_is_scored():
     answer = replace(ANSWER, similarity=None)
     scores = score(replace(ASKED, relevance={}, golden=(), answer=answer)).scores
-    assert scores.keys() == {"faithfulness", "fluency", "relevance", "relevance_cosine"}
+    assert scores.keys() == {"faithfulness", "groundedness", "fluency", "relevance", "relevance_cosine"}
+    assert (grounded_share(2, 1, 1), grounded_share(0, 0, 0)) == (0.5, None)
 
 
 def test_results_are_kept_as_they_are():

@@ -9,7 +9,7 @@ from footnote.evaluation.answers import cosine, without_citations
 from footnote.evaluation.grouping import groups_of
 from footnote.evaluation.models import GoldenQuestion
 from footnote.evaluation.ports import Subject
-from footnote.evaluation.scoring import AnswerGiven, Cited, Observation
+from footnote.evaluation.scoring import AnswerGiven, Cited, Observation, grounded_share
 from footnote.models import Turn
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
@@ -97,7 +97,13 @@ async def _given(
         milliseconds=elapsed_ms,
         similarity=similarity,
         relevance=relevance,
+        grounded=_grounded(answer),
     )
+
+
+def _grounded(answer: Answer) -> float | None:
+    told = answer.metadata.grounding
+    return grounded_share(told.supported, told.partial, told.unsupported) if told else None
 
 
 async def _cosines(

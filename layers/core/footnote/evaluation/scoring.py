@@ -65,6 +65,8 @@ class AnswerGiven:
         confidence: 0..1, the product's own figure.
         similarity: Cosine of answer and reference answer; `None` where it was not measured.
         relevance: Cosine of answer and question; `None` where it was not measured.
+        grounded: Share of sentences that the supplied passages support, as the product judged it; `None`
+            without such sentences.
     """
 
     text: str
@@ -74,6 +76,7 @@ class AnswerGiven:
     milliseconds: float
     similarity: float | None = None
     relevance: float | None = None
+    grounded: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,12 @@ class _Scores:
             self.values[name] = round(float(value), 6)
 
 
+def grounded_share(supported: int, partial: int, unsupported: int) -> float | None:
+    """Share of supported sentences of those that claim something; `None` without any."""
+    claims = supported + partial + unsupported
+    return supported / claims if claims else None
+
+
 def score(observed: Observation) -> QuestionResult:
     """Scores one question by every metric that it can tell."""
     scores = _Scores()
@@ -189,6 +198,7 @@ def _score_answer(
     if not answer.abstained:
         evidence = {source.number: source.texts for source in answer.cited}
         scores.add("faithfulness", faithfulness(answer.text, evidence))
+        scores.add("groundedness", answer.grounded)
         scores.add("fluency", fluency(answer.text))
         scores.add("relevance", question_coverage(observed.text, answer.text))
         scores.add("relevance_cosine", answer.relevance)

@@ -23,6 +23,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "recall@5": "Share of the relevant documents found among the first five",
         "recall@10": "Share of the relevant documents found among the first ten",
         "faithfulness": "Share of the answer's sentences that are supported by what they cite",
+        "groundedness": "Share of sentences that the supplied passages support, by the product's own check",
         "relevance": "Share of the question's words that the answer takes up",
         "relevance_cosine": "Cosine of answer and question",
         "fluency": "Share of whole sentences, none said twice",
