@@ -116,6 +116,20 @@ async def test_the_embedding_model_is_asked_only_where_words_are_not_enough_and_
     assert embedder.calls == 1
 
 
+async def test_an_answer_in_another_language_is_judged_by_its_facts():
+    english = [PromptPassage(1, "Farol", LIGHTHOUSE, 0.8, language="en")]
+    grounder = Grounder(english, NoEmbedder())
+    true = await grounder.judge("Der Leuchtturm von Farol wurde im Jahr 1912 gebaut und ist sehr hoch.")
+    assert (true.verdict, true.span.number) == ("partial", 1)
+    false = await grounder.judge("Der Leuchtturm von Farol wurde im Jahr 1921 gebaut und ist sehr hoch.")
+    assert false.verdict == "unsupported"
+    checker = CitationChecker(grounder)
+    out = [
+        one async for one in checker.feed("Der Leuchtturm wurde im Jahr 1912 gebaut und ist hoch [1]. Und")
+    ]
+    assert Cited(EvidenceSpan(1, 0, 42)) in out
+
+
 async def test_an_admission_is_seen_and_needs_no_support():
     text, grounding, _, gate = await run(
         ["The bakery opens at six [2]. The documents do not say who owns it."]

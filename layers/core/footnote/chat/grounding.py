@@ -2,7 +2,8 @@
 
 Every sentence gets the passage that supports it best, the span in it, and a support between 0 and 1, whether
 it cites anything or not. Words decide; where they are too few and nothing contradicts, the embedding model is
-asked whether the sentence tells the same in other words.
+asked whether the sentence tells the same in other words. Of a sentence in another language than its passage
+only numbers and names can be compared: it is supported in part at best.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from dataclasses import dataclass
 from footnote.chat.exemptions import is_exempt
 from footnote.chat.models import Verdict
 from footnote.chat.support import PARTLY_SUPPORTED, SUPPORTED, Ground, Wording, wording
+from footnote.knowledge import detect_language
 from footnote.models import Embedder, EvidenceSpan, PromptPassage
 from footnote.platform.errors import ModelUnavailable
 
 SUPPORTED_COSINE = 0.6
 """Cosine of a claim and a sentence of a passage from which it supports a claim told in other words."""
 
+_FOREIGN_SUPPORT = 0.6
+"""Of a sentence in another language than its passage, whose words tell nothing, if its facts are right."""
 _EMBEDDED_SENTENCES = 12
 _LEAST_SHARED = 0.15
 """Share of a claim's words below which a passage that nobody cited is not read for its meaning."""
@@ -54,6 +58,7 @@ class Grounder:
             passage.number: Ground(passage.text, passage.title, passage.language) for passage in passages
         }
         self._embedder = embedder
+        self._last = ("", "und")
 
     def __contains__(self, number: int) -> bool:
         return number in self._grounds
@@ -89,16 +94,16 @@ class Grounder:
         grounds = [self._grounds[number] for number in dict.fromkeys(numbers)]
         if not grounds:
             return 0.0
-        alone = max(ground.support(wording(sentence, ground.language)) for ground in grounds)
+        alone = max(self._support(sentence, ground) for ground in grounds)
         if len(grounds) < 2:
             return alone
         together = Ground("\n".join(ground.text for ground in grounds), language=grounds[0].language)
-        return max(alone, together.support(wording(sentence, together.language)))
+        return max(alone, self._support(sentence, together))
 
     def words_shared(self, sentence: str, number: int) -> float:
         """Share of the sentence's words that a passage holds, 0..1."""
         ground = self._grounds[number]
-        return ground.words(wording(sentence, ground.language))
+        return ground.words(self._claim(sentence, ground))
 
     async def meaning_support(self, sentence: str, number: int, *, cited: bool = True) -> float:
         """Support by what a passage means: the best cosine with a sentence of it.
@@ -107,7 +112,7 @@ class Grounder:
         vectors hardly tell figures, names and negations apart.
         """
         ground = self._grounds[number]
-        claim = wording(sentence, ground.language)
+        claim = self._claim(sentence, ground)
         if ground.contradicts(claim) or (not cited and ground.words(claim) < _LEAST_SHARED):
             return 0.0
         texts = _nearest(ground, claim)
@@ -121,17 +126,33 @@ class Grounder:
     def span(self, sentence: str, number: int) -> EvidenceSpan:
         """The passage's sentence that shares most with a sentence of the answer."""
         ground = self._grounds[number]
-        return EvidenceSpan(number, *ground.spans[ground.best_sentence(wording(sentence, ground.language))])
+        return EvidenceSpan(number, *ground.spans[ground.best_sentence(self._claim(sentence, ground))])
 
     def best(self, sentence: str, least: float) -> int | None:
         """The passage whose words support a sentence; `None` if none does as far as that."""
         number = self._closest(sentence)
         return number if number and self.words_support(sentence, [number]) >= least else None
 
+    def _support(self, sentence: str, ground: Ground) -> float:
+        claim = self._claim(sentence, ground)
+        if self._is_foreign(sentence, ground):
+            return _FOREIGN_SUPPORT * ground.facts(claim)
+        return ground.support(claim)
+
+    def _claim(self, sentence: str, ground: Ground) -> Wording:
+        """The sentence taken apart in its own language, which is the passage's as a rule."""
+        return wording(sentence, self._last[1] if self._is_foreign(sentence, ground) else ground.language)
+
+    def _is_foreign(self, sentence: str, ground: Ground) -> bool:
+        """Whether the sentence is in another language than the passage, as far as both are known."""
+        if self._last[0] != sentence:
+            self._last = sentence, detect_language(sentence)
+        return len({self._last[1], ground.language} - {"und"}) > 1
+
     def _closest(self, sentence: str) -> int:
         """The passage that speaks of what a sentence says, whether it says the same; 0 without passages."""
         close = (
-            (ground.closeness(wording(sentence, ground.language)), -number)
+            (ground.closeness(self._claim(sentence, ground)), -number)
             for number, ground in self._grounds.items()
         )
         return -max(close, default=(0.0, 0))[1]

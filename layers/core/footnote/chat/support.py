@@ -141,16 +141,18 @@ class Ground:
         numbers, names = _share(claim.numbers, self._numbers), _share(claim.names, self._terms)
         return 0.5 * self.words(claim) + 0.25 * numbers + 0.25 * names
 
+    def facts(self, claim: Wording) -> float:
+        """How far the text holds the claim's numbers and names, 0..1."""
+        return _share(claim.numbers, self._numbers) ** 2 * _share(claim.names, self._terms) ** 2
+
     def contradicts(self, claim: Wording) -> bool:
         """A number or name of the claim is not in the text, or only one of both is negated."""
-        facts = _share(claim.numbers, self._numbers) * _share(claim.names, self._terms)
-        return facts < 1.0 or self._negation_differs(claim)
+        return self.facts(claim) < 1.0 or self._negation_differs(claim)
 
     def support(self, claim: Wording) -> float:
         """How far the text supports the claim, 0..1."""
-        numbers, names = _share(claim.numbers, self._numbers), _share(claim.names, self._terms)
         factor = _NEGATION_FACTOR if self._negation_differs(claim) else 1.0
-        return math.sqrt(self.words(claim)) * numbers**2 * names**2 * factor
+        return math.sqrt(self.words(claim)) * self.facts(claim) * factor
 
     def best_sentence(self, claim: Wording) -> int:
         """Index of the sentence that shares most with the claim."""
