@@ -90,13 +90,13 @@ class Loader:
         execute("INSERT INTO knowledge.corpora (organization_id) VALUES (%s)", (organization_id,))
         bounds = np.cumsum(list(CATEGORIES.values()))
         rng = np.random.default_rng(documents)
-        names = [*CATEGORIES, "rest"]
+        categories = [*CATEGORIES, "rest"]
         with self._connection.cursor().copy(
             "COPY knowledge.documents (organization_id, document_id, title, filename, format, source, status,"
             " stage, category, language, active_version, last_version, chunk_count) FROM STDIN"
         ) as copy:
             for place, draw in enumerate(rng.random(documents)):
-                category = names[int(np.searchsorted(bounds, draw, side="right"))]
+                category = categories[int(np.searchsorted(bounds, draw, side="right"))]
                 count = min(CHUNKS_PER_DOCUMENT, loaded.chunks - place * CHUNKS_PER_DOCUMENT)
                 document_id = document_name(organization_id, place)
                 names = (

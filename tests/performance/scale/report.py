@@ -40,6 +40,11 @@ def _loading(runs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     columns["lexical index size"] = {
         row: megabytes(sum(run["bytes"][name] for name in _LEXICAL)) for row, run in runs.items()
     }
+    columns["bytes a posting"] = {
+        row: f"{sum(run['bytes'][name] for name in _LEXICAL) / run['postings']:.0f}"
+        for row, run in runs.items()
+        if run.get("postings")
+    }
     columns["vectors"] = {row: megabytes(run["bytes"]["chunk_vectors"]) for row, run in runs.items()}
     columns["vector index size"] = {
         row: megabytes(run["vector_index_bytes"])

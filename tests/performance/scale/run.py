@@ -64,6 +64,7 @@ class Bench:
             "chunks": size,
             "seconds": loaded.seconds,
             "bytes": {name: after - before[name] for name, after in self._sizes().items()},
+            "postings": self._postings(organization_id),
             "vector_index_bytes": self._index_bytes(organization_id),
             "exact_scan": plain(self._exact.latency(organization_id)),
         }
@@ -179,6 +180,16 @@ class Bench:
             (list(_TABLES),),
         ).fetchall()
         return {name: int(size) for name, size in rows}
+
+    def _postings(self, organization_id: UUID) -> int:
+        """Distinct words of all chunks, added up."""
+        row = self._connection.execute(
+            "SELECT coalesce(sum(cardinality(term_ids)), 0) FROM knowledge.indexed_chunks"
+            " WHERE organization_id = %s",
+            (organization_id,),
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def _index_bytes(self, organization_id: UUID) -> int | None:
         row = self._connection.execute(
