@@ -212,6 +212,15 @@ async def test_a_model_that_answers_a_part_and_says_so_is_told_as_partial(make_c
     assert (done.metadata.abstained, done.metadata.answered) == (False, "partial")
 
 
+async def test_an_extractive_answer_to_a_part_says_so(make_chat, knowing):
+    asked = "When was the lighthouse of Farol built and who painted the ceiling?"
+    done = await answer_of(make_chat(), knowing, asked)
+    assert "was built in 1912" in done.text
+    assert done.text.endswith("this part of the question: “who painted the ceiling”.")
+    assert (done.metadata.abstained, done.metadata.answered) == (False, "partial")
+    assert [one.verdict for one in done.metadata.grounding.sentences][-1] == "exempt"
+
+
 async def test_when_every_generator_fails_nothing_is_stored(make_chat, knowing, conversations):
     chat = make_chat(model("The light", ModelUnavailable("down")))
     with pytest.raises(ModelUnavailable):

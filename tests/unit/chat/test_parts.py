@@ -3,8 +3,9 @@
 import pytest
 
 from footnote.chat.exemptions import is_abstention, is_exempt
-from footnote.chat.parts import is_missing, own_terms, question_parts
+from footnote.chat.parts import AskedParts, asked_parts, is_missing, own_terms, question_parts
 from footnote.chat.refusals import abstention, remainder
+from footnote.knowledge import TermAnalysis
 
 LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "nl"]
 
@@ -32,7 +33,7 @@ LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "nl"]
     ],
 )
 def test_the_parts_are_the_questions_own_words(question, parts):
-    assert [part.text for part in question_parts(question)] == parts
+    assert list(question_parts(question)) == parts
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,19 @@ def test_a_part_is_missing_only_if_no_passage_holds_its_own_words():
     idf = {"built": 2.0, "paint": 3.0, "lighthous": 1.0}
     passages = [frozenset({"lighthous", "built"}), frozenset({"harbour"})]
     assert [is_missing(terms, passages, idf) for terms in own] == [False, True, False]
+
+
+def test_where_no_part_is_spoken_of_none_is_singled_out():
+    parts = ["who built it", "who painted it"]
+    terms = [frozenset({"built", "paint"}), frozenset({"built"}), frozenset({"paint"})]
+    analysis = TermAnalysis(tuple(terms), {"built": 2.0, "paint": 3.0})
+    assert asked_parts(parts, analysis, [frozenset({"harbour"})]) == AskedParts()
+    told = asked_parts(parts, analysis, [frozenset({"built"})])
+    assert told.missing == ("who painted it",)
+    assert told.missing_terms == {"paint"}
+    assert told.wanted == (frozenset({"built"}),)
+    assert told.spoken_of == "who built it"
+    assert asked_parts(parts, analysis, [frozenset({"built", "paint"})]).spoken_of == ""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

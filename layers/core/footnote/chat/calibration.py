@@ -19,6 +19,6 @@ class Calibration:
     threshold: float
 
 
-CONTEXTUAL = Calibration(-12.827, (14.843, 0.0, 6.048, 4.846, 0.632, 0.0), 0.53)
-EMBEDDED = Calibration(-12.827, (14.843, 0.0, 6.048, 4.846, 0.632, 0.0), 0.53)
-LEXICAL = Calibration(-8.034, (0.0, 0.0, 8.945, 7.773, 2.083, 0.0), 0.229)
+CONTEXTUAL = Calibration(-11.838, (9.959, 4.317, 5.822, 5.208, 1.305, -2.457), 0.561)
+EMBEDDED = Calibration(-12.337, (11.603, 2.440, 3.836, 6.936, 1.228, -2.552), 0.569)
+LEXICAL = Calibration(-8.375, (0.000, 0.000, 7.763, 9.122, 2.859, -3.106), 0.297)

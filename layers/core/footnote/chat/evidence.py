@@ -76,16 +76,24 @@ class TermCoverage:
             header, then of every sentence; what follows is not looked at.
         passages: In the order of the headers.
         sentences: In the order of the rest.
+        without: Terms that do not count, of parts of the question that are not answered anyway.
     """
 
     def __init__(
-        self, analysis: TermAnalysis, passages: Sequence[PromptPassage], sentences: Sequence[Sentence]
+        self,
+        analysis: TermAnalysis,
+        passages: Sequence[PromptPassage],
+        sentences: Sequence[Sentence],
+        *,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         question = analysis.terms[1]
         headers = analysis.terms[2 : 2 + len(passages)]
         texts = analysis.terms[2 + len(passages) : 2 + len(passages) + len(sentences)]
         self._weights = {
-            term: idf if term in question else EARLIER_WEIGHT * idf for term, idf in analysis.idf.items()
+            term: idf if term in question else EARLIER_WEIGHT * idf
+            for term, idf in analysis.idf.items()
+            if term not in without
         }
         self._total = sum(self._weights.values())
         self._headers = {passage.number: terms for passage, terms in zip(passages, headers, strict=True)}

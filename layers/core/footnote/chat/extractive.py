@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from footnote.chat.abstention import Observed, decide, observe
 from footnote.chat.evidence import Scored, TermCoverage, candidates, with_cosines, with_known_cosines
-from footnote.chat.parts import is_missing, own_terms, question_parts
+from footnote.chat.parts import AskedParts, asked_parts, question_parts
 from footnote.chat.ports import TermAnalyzer
 from footnote.chat.reading import REFERENCE_MARK, Sentence, split_passage
 from footnote.chat.refusals import abstention, remainder
 from footnote.chat.selection import select
-from footnote.knowledge import TermAnalysis, count_tokens, detect_language, mixture, stand_alone
+from footnote.knowledge import count_tokens, detect_language, mixture, stand_alone
 from footnote.models import (
     Embedder,
     EvidenceSpan,
@@ -44,8 +44,7 @@ class Reading:
 
     Attributes:
         observed: What the decision rests on.
-        missing: Parts of the question that no passage speaks of.
-        wanted: Terms of the parts that the answer has to speak of.
+        asked: The parts of the question.
     """
 
     ranked: list[Scored]
@@ -54,8 +53,7 @@ class Reading:
     answers: bool
     confidence: float
     observed: Observed
-    missing: tuple[str, ...] = ()
-    wanted: tuple[frozenset[str], ...] = ()
+    asked: AskedParts
 
 
 class ExtractiveAnswerer:
@@ -100,7 +98,11 @@ class ExtractiveAnswerer:
         written = 0
         finish = "stop"
         for piece in select(
-            reading.ranked, reading.sentences, reading.coverage, self._max_sentences, wanted=reading.wanted
+            reading.ranked,
+            reading.sentences,
+            reading.coverage,
+            self._max_sentences,
+            wanted=reading.asked.wanted,
         ):
             raw = texts[piece.number][piece.start : piece.end]
             shown, taken = shown_text(raw), len(raw)
@@ -114,8 +116,8 @@ class ExtractiveAnswerer:
                 evidence=(EvidenceSpan(piece.number, piece.start, piece.start + taken),),
             )
             written += count_tokens(shown)
-        if reading.missing:
-            rest = remainder(reading.missing, detect_language(request.question))
+        if reading.asked.missing:
+            rest = remainder(reading.asked.missing, detect_language(request.question))
             yield GenerationDelta(f"\n{rest}", partial=True)
             written += count_tokens(rest)
         yield GenerationDelta(
@@ -133,23 +135,27 @@ class ExtractiveAnswerer:
         query = stand_alone(request.question, request.history)
         headers = [f"{passage.title} {passage.location}" for passage in passages]
         texts = [query.text, request.question, *headers, *(sentence.text for sentence in sentences)]
-        parts = [part.text for part in question_parts(request.question)]
+        parts = question_parts(request.question)
         language = _language(request.question, passages)
         analysis = await self._terms.analyze(request.context, [*texts, *parts], language)
         coverage = TermCoverage(analysis, passages, sentences)
+        asked = asked_parts(parts, analysis, [coverage.passage_terms(one.number) for one in passages])
+        if asked.missing:
+            coverage = TermCoverage(analysis, passages, sentences, without=asked.missing_terms)
         ranked = candidates(request.question, passages, sentences, coverage)
         if not ranked:
             return None
         ranked = with_known_cosines(ranked, passages, in_conversation=query.conversation is not None)
         ranked = await self._compared(request.question, query.conversation, ranked)
         observed = observe(
-            request.question, passages, ranked, coverage, with_cosine=language in _EMBEDDED_LANGUAGES
+            asked.spoken_of or request.question,
+            passages,
+            ranked,
+            coverage,
+            with_cosine=language in _EMBEDDED_LANGUAGES,
         )
         decision = decide(observed, self._threshold)
-        missing, wanted = _parts(parts, analysis, [coverage.passage_terms(one.number) for one in passages])
-        return Reading(
-            ranked, coverage, sentences, decision.answer, decision.confidence, observed, missing, wanted
-        )
+        return Reading(ranked, coverage, sentences, decision.answer, decision.confidence, observed, asked)
 
     async def _compared(self, question: str, conversation: str | None, ranked: list[Scored]) -> list[Scored]:
         """Those with a cosine, and the first of those without, which get theirs from the model."""
@@ -168,18 +174,6 @@ class ExtractiveAnswerer:
             return ranked
         mixed = mixture(vectors[0], vectors[1]) if conversation is not None else None
         return with_cosines(ranked, vectors[0], mixed, vectors[len(asked) :])
-
-
-def _parts(
-    parts: Sequence[str], analysis: TermAnalysis, passages: Sequence[frozenset[str]]
-) -> tuple[tuple[str, ...], tuple[frozenset[str], ...]]:
-    """The parts of a question that no passage speaks of, and the own terms of the others."""
-    if not parts:
-        return (), ()
-    own = own_terms(analysis.terms[-len(parts) :])
-    missing = [is_missing(terms, passages, analysis.idf) for terms in own]
-    told = tuple(part for part, is_gone in zip(parts, missing, strict=True) if is_gone)
-    return told, tuple(terms for terms, is_gone in zip(own, missing, strict=True) if terms and not is_gone)
 
 
 def _language(question: str, passages: Sequence[PromptPassage]) -> str:

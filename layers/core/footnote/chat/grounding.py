@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from footnote.chat.exemptions import is_exempt
 from footnote.chat.models import Verdict
+from footnote.chat.reading import REFERENCE_MARK
 from footnote.chat.support import PARTLY_SUPPORTED, SUPPORTED, Ground, Wording, wording
 from footnote.knowledge import detect_language
 from footnote.models import Embedder, EvidenceSpan, PromptPassage
@@ -54,14 +55,13 @@ class Grounder:
     """
 
     def __init__(self, passages: Sequence[PromptPassage], embedder: Embedder) -> None:
-        self._grounds = {
-            passage.number: Ground(passage.text, passage.title, passage.language) for passage in passages
-        }
+        self._passages = {passage.number: passage for passage in passages}
+        self._grounds: dict[int, Ground] = {}
         self._embedder = embedder
         self._last = ("", "und")
 
     def __contains__(self, number: int) -> bool:
-        return number in self._grounds
+        return number in self._passages
 
     async def judge(self, sentence: str, cited: Sequence[EvidenceSpan] = ()) -> Judgement:
         """What supports a sentence.
@@ -72,6 +72,9 @@ class Grounder:
         """
         if is_exempt(sentence) and not cited:
             return EXEMPT
+        quoted = next((span for span in cited if self._quotes(sentence, span)), None)
+        if quoted is not None:
+            return Judgement(1.0, "supported", quoted)
         number = self._closest(sentence)
         support = self.words_support(sentence, [number]) if number else 0.0
         if cited:
@@ -91,7 +94,7 @@ class Grounder:
 
     def words_support(self, sentence: str, numbers: Sequence[int]) -> float:
         """Support by the words of one passage, or of several together; 0..1."""
-        grounds = [self._grounds[number] for number in dict.fromkeys(numbers)]
+        grounds = [self._ground(number) for number in dict.fromkeys(numbers)]
         if not grounds:
             return 0.0
         alone = max(self._support(sentence, ground) for ground in grounds)
@@ -102,7 +105,7 @@ class Grounder:
 
     def words_shared(self, sentence: str, number: int) -> float:
         """Share of the sentence's words that a passage holds, 0..1."""
-        ground = self._grounds[number]
+        ground = self._ground(number)
         return ground.words(self._claim(sentence, ground))
 
     async def meaning_support(self, sentence: str, number: int, *, cited: bool = True) -> float:
@@ -111,7 +114,7 @@ class Grounder:
         0 where it is too small, where nothing can be embedded, and for a claim that the passage contradicts:
         vectors hardly tell figures, names and negations apart.
         """
-        ground = self._grounds[number]
+        ground = self._ground(number)
         claim = self._claim(sentence, ground)
         if ground.contradicts(claim) or (not cited and ground.words(claim) < _LEAST_SHARED):
             return 0.0
@@ -125,13 +128,24 @@ class Grounder:
 
     def span(self, sentence: str, number: int) -> EvidenceSpan:
         """The passage's sentence that shares most with a sentence of the answer."""
-        ground = self._grounds[number]
+        ground = self._ground(number)
         return EvidenceSpan(number, *ground.spans[ground.best_sentence(self._claim(sentence, ground))])
 
     def best(self, sentence: str, least: float) -> int | None:
         """The passage whose words support a sentence; `None` if none does as far as that."""
         number = self._closest(sentence)
         return number if number and self.words_support(sentence, [number]) >= least else None
+
+    def _ground(self, number: int) -> Ground:
+        """Taken apart when it is first asked for: an answer that only quotes asks for none."""
+        if number not in self._grounds:
+            passage = self._passages[number]
+            self._grounds[number] = Ground(passage.text, passage.title, passage.language)
+        return self._grounds[number]
+
+    def _quotes(self, sentence: str, span: EvidenceSpan) -> bool:
+        text = self._passages[span.number].text[span.start : span.end]
+        return _plain(sentence) in _plain(text)
 
     def _support(self, sentence: str, ground: Ground) -> float:
         claim = self._claim(sentence, ground)
@@ -153,7 +167,7 @@ class Grounder:
         """The passage that speaks of what a sentence says, whether it says the same; 0 without passages."""
         close = (
             (ground.closeness(self._claim(sentence, ground)), -number)
-            for number, ground in self._grounds.items()
+            for number, ground in ((number, self._ground(number)) for number in self._passages)
         )
         return -max(close, default=(0.0, 0))[1]
 
@@ -162,6 +176,10 @@ def _nearest(ground: Ground, claim: Wording) -> list[str]:
     """The sentences to be embedded: around the one that shares most words with the claim."""
     first = max(0, ground.best_sentence(claim) - _EMBEDDED_SENTENCES // 2)
     return [ground.text[start:end] for start, end in ground.spans[first : first + _EMBEDDED_SENTENCES]]
+
+
+def _plain(text: str) -> str:
+    return " ".join(REFERENCE_MARK.sub("", text).split()).removesuffix(" …")
 
 
 def _verdict(support: float) -> Verdict:

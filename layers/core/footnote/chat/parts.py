@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from footnote.knowledge import TermAnalysis
+
 _MOST_PARTS = 4
 _MISSING_BELOW = 0.34
 """Share, by rarity, of a part's own terms; a passage that holds less does not speak of the part."""
@@ -44,21 +46,31 @@ _TWO_THINGS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionPart:
-    """One thing that is asked: the words of the question that ask it."""
+class AskedParts:
+    """What the passages speak of, of a question that asks several things.
 
-    text: str
+    Attributes:
+        missing: Parts that no passage speaks of.
+        missing_terms: Their own terms.
+        wanted: Own terms of each other part: the answer has to speak of them.
+        spoken_of: The text of the other parts; empty where none is missing.
+    """
+
+    missing: tuple[str, ...] = ()
+    missing_terms: frozenset[str] = frozenset()
+    wanted: tuple[frozenset[str], ...] = ()
+    spoken_of: str = ""
 
 
-def question_parts(question: str) -> tuple[QuestionPart, ...]:
-    """The things a question asks, in order; none for a question that asks one thing."""
+def question_parts(question: str) -> tuple[str, ...]:
+    """The things a question asks, in its own words and order; none for a question that asks one thing."""
     line = " ".join(question.split())
     asked = [piece.strip() for piece in _MARK.split(line) if piece.strip(" ?？؟.!")]
     parts = [part for piece in asked for part in _SECOND.split(piece)]
     if len(parts) < 2:
         parts = _compared(line)
     cleaned = [part.strip(" ,;.?？؟!¿") for part in parts]
-    found = tuple(QuestionPart(part) for part in dict.fromkeys(cleaned) if _WORD.search(part))
+    found = tuple(part for part in dict.fromkeys(cleaned) if _WORD.search(part))
     return found if 2 <= len(found) <= _MOST_PARTS else ()
 
 
@@ -69,6 +81,31 @@ def _compared(line: str) -> list[str]:
     if found is None and _COMPARES.search(plain):
         found = _TWO_THINGS.search(plain)
     return [found["first"], found["second"]] if found else []
+
+
+def asked_parts(
+    parts: Sequence[str], analysis: TermAnalysis, passages: Sequence[frozenset[str]]
+) -> AskedParts:
+    """Which parts the passages speak of.
+
+    Args:
+        parts: The parts.
+        analysis: Its last terms are those of the parts, in order.
+        passages: Terms of each passage.
+    """
+    if not parts:
+        return AskedParts()
+    own = own_terms(analysis.terms[-len(parts) :])
+    gone = [is_missing(terms, passages, analysis.idf) for terms in own]
+    if all(gone):
+        return AskedParts()  # whether anything answers is decided for the whole
+    rated = list(zip(parts, own, gone, strict=True))
+    return AskedParts(
+        missing=tuple(part for part, _, is_gone in rated if is_gone),
+        missing_terms=frozenset().union(*(terms for _, terms, is_gone in rated if is_gone)),
+        wanted=tuple(terms for _, terms, is_gone in rated if terms and not is_gone),
+        spoken_of=" ".join(part for part, _, is_gone in rated if not is_gone) if any(gone) else "",
+    )
 
 
 def own_terms(terms: Sequence[frozenset[str]]) -> list[frozenset[str]]:
