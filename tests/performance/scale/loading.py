@@ -21,6 +21,7 @@ CATEGORIES = {"one": 0.01, "ten": 0.10, "half": 0.50}
 _NAMES = UUID("5f0e8f0a-4b5c-4f7e-9a38-5d1a3c1f6f60")
 _BATCH = 10_000
 _INDEXED_AT_ONCE = 5_000
+_VACUUMED_EVERY = 5
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_END = struct.pack(">h", -1)
 
@@ -165,6 +166,9 @@ class Loader:
                     self._settings.bm25_b,
                 ),
             )
+            if (first // _INDEXED_AT_ONCE + 1) % _VACUUMED_EVERY == 0:
+                # As autovacuum would between documents.
+                self._connection.execute("VACUUM knowledge.postings, knowledge.lexicon")
             yield min(first + _INDEXED_AT_ONCE, len(ids))
 
 

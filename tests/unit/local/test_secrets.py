@@ -44,3 +44,15 @@ def test_a_damaged_file_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="damaged"):
         load_or_create(file)
     assert file.read_text() == '{"superuser": "x"}'
+
+
+def test_a_role_of_a_newer_version_gets_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    known = load_or_create(file)
+    older = json.loads(file.read_text())
+    del older["roles"]["footnote_indexer"]
+    file.write_text(json.dumps(older))
+    completed = load_or_create(file)
+    assert completed.roles.keys() == known.roles.keys()
+    assert {**completed.roles, "footnote_indexer": known.roles["footnote_indexer"]} == known.roles
+    assert load_or_create(file) == completed

@@ -181,7 +181,7 @@ class RetrievalSettings(Section):
     hnsw_ef_construction: int = 128
     hnsw_ef_search: int = 300
     hnsw_max_scan_tuples: int = 100_000
-    hnsw_build_memory_mb: int = 1_024
+    hnsw_build_memory_mb: int = 2_048
     hnsw_build_workers: int = 1
     dense_weight: float = 0.65
     fusion: Literal["convex", "rrf"] = "convex"
