@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tests.support.devtools import CHROMIUM, browser
+from tests.support.browser import CHROMIUM, browser
 
 CORPUS = [
     {

@@ -1,166 +1,163 @@
-"""A real Chromium, driven over a pipe by its own protocol (DevTools), without further packages."""
+"""A real browser for tests of pages: Chromium, spoken to through a pipe, as its DevTools protocol allows.
+
+https://chromedevtools.github.io/devtools-protocol/
+"""
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # A closed network: nothing of the browser's own may be asked for.
-OPTIONS = (
+_OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-    "--remote-debugging-pipe", "about:blank",
+    "--remote-debugging-pipe",
 )  # fmt: skip
-TIMEOUT_S = 60.0
+_TIMEOUT_S = 60.0
+# Chromium reads commands from file descriptor 3 and writes answers to 4.
+_LAUNCH = """
+import os, sys
+reads, writes = (os.dup(int(end)) for end in sys.argv[1:3])
+while min(reads, writes) <= 4:
+    reads, writes = os.dup(reads), os.dup(writes)
+os.dup2(reads, 3)
+os.dup2(writes, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
-@dataclass
-class Shown:
-    """A page as the browser showed it.
+class Page:
+    """One page.
 
     Attributes:
-        complaints: What its console says: errors, warnings, violations of the page's policy.
-        requests: Every address that was asked for.
-        facts: What was measured of it.
-        picture: Of the whole page, as PNG.
+        requests: Addresses of everything that was asked for since the last `open`.
+        problems: What the browser complained about and what the page wrote to the console since then.
     """
 
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    picture: bytes = b""
-
-
-# What is measured: whether anything lies outside of the page's width, and what a reader of it finds.
-_FACTS = """(() => {
-  const root = document.documentElement;
-  const wide = [...document.querySelectorAll('main *')].filter(one =>
-    !one.closest('.scroll, svg') && one.getBoundingClientRect().right > root.clientWidth + 0.5);
-  const unlabelled = [...document.querySelectorAll('table')].filter(one => !one.caption?.textContent.trim());
-  const levels = [...document.querySelectorAll('h1,h2,h3')].map(one => +one.tagName[1]);
-  return {
-    title: document.title, width: root.clientWidth, scrollWidth: root.scrollWidth,
-    wide: wide.map(one => one.outerHTML.slice(0, 120)), scripts: document.scripts.length,
-    marked: [...document.querySelectorAll('mark')].map(one => one.innerText),
-    unlabelled: unlabelled.length, language: root.lang, text: document.body.innerText,
-    skips: levels.filter((level, place) => level > (place ? levels[place - 1] : 0) + 1).length,
-    broken: [...document.querySelectorAll('a[href^="#"]')].filter(one =>
-      !document.getElementById(one.getAttribute('href').slice(1))).length,
-    background: getComputedStyle(root).backgroundColor, ink: getComputedStyle(document.body).color,
-  };
-})()"""
-
-
-class Browser:
-    """One running browser with one page.
-
-    Args:
-        process: Chromium, started with a pipe for its protocol.
-        to_browser, from_browser: The pipe's ends.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes], to_browser: int, from_browser: int) -> None:
-        self._process = process
-        self._to, self._from = to_browser, from_browser
-        self._pending = b""
-        self._number = 0
-        self._events: list[dict[str, Any]] = []
-        target = self._send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    def __init__(self, commands: int, answers: int) -> None:
+        self._commands, self._answers = commands, answers
+        self._numbers = itertools.count(1)
+        self._buffer = b""
+        self._session: str | None = None
+        self._loaded: set[str] = set()
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
-            self._send(f"{domain}.enable")
+            self.send(f"{domain}.enable")
+        self.send("Page.setLifecycleEventsEnabled", enabled=True)
 
-    def show(self, url: str, headers: dict[str, str], *, width: int = 1280, scheme: str = "light") -> Shown:
-        """Loads a page with further request headers, in a window of `width` pixels."""
-        self._events.clear()
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self._send("Emulation.setEmulatedMedia", features=features)
-        self._send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=844,
-            deviceScaleFactor=1,
-            mobile=width < 800,
-        )
-        self._send("Network.setExtraHTTPHeaders", headers=headers)
-        loaded = self._send("Page.navigate", url=url)
-        assert "errorText" not in loaded, loaded["errorText"]
-        self._wait_for("Page.loadEventFired")
-        facts = self._send("Runtime.evaluate", expression=_FACTS, returnByValue=True)["result"]["value"]
-        picture = self._send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        shown = Shown(facts=facts, picture=base64.b64decode(picture))
-        for event in self._events:
-            _note(event, shown)
-        return shown
-
-    def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if hasattr(self, "_session"):
+    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Runs one command of the protocol."""
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        if self._session is not None:
             message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return dict(answer["result"])
-            self._events.append(answer)
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._next()).get("id") != number:
+            self._note(answer)
+        assert "error" not in answer, answer["error"]
+        return dict(answer["result"])
 
-    def _wait_for(self, method: str) -> None:
-        while not any(event.get("method") == method for event in self._events):
-            self._events.append(self._read())
+    def open(
+        self, url: str, *, width: int = 1200, dark: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Shows an address in a window of `width` pixels, and waits until it is loaded.
 
-    def _read(self) -> dict[str, Any]:
-        deadline = time.monotonic() + TIMEOUT_S
-        while b"\0" not in self._pending:
-            ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
-            piece = os.read(self._from, 1 << 16) if ready else b""
-            if not piece:
-                raise TimeoutError("the browser does not answer")
-            self._pending += piece
-        message, _, self._pending = self._pending.partition(b"\0")
+        Args:
+            url: What is to be shown.
+            width: Of the window; a narrow one is a phone's.
+            dark: Whether the reader prefers dark pages.
+            headers: Further headers of the request.
+        """
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        self.send("Network.setExtraHTTPHeaders", headers=dict(headers or {}))
+        self.requests.clear()
+        self.problems.clear()
+        begun = self.send("Page.navigate", url=url)
+        assert "errorText" not in begun, begun["errorText"]
+        while begun["loaderId"] not in self._loaded:
+            self._note(self._next())
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression on the page."""
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait_until(self, expression: str) -> None:
+        """Waits for a JavaScript expression to become true: for what the page's own scripts do."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not self.evaluate(expression):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            time.sleep(0.1)
+
+    def picture(self) -> bytes:
+        """The whole page, as PNG."""
+        return base64.b64decode(self.send("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+
+    def _note(self, event: dict[str, Any]) -> None:
+        parameters = event.get("params", {})
+        match event.get("method"):
+            case "Network.requestWillBeSent":
+                self.requests.append(parameters["request"]["url"])
+            case "Page.lifecycleEvent" if parameters["name"] == "load":
+                self._loaded.add(parameters["loaderId"])
+            case "Log.entryAdded":
+                self.problems.append(f"{parameters['entry']['level']}: {parameters['entry']['text']}")
+            case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
+                self.problems.append(json.dumps(parameters)[:500])
+
+    def _next(self) -> dict[str, Any]:
+        deadline = time.monotonic() + _TIMEOUT_S
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
+            piece = os.read(self._answers, 1 << 20) if ready else b""
+            assert piece, "the browser does not answer"
+            self._buffer += piece
+        message, _, self._buffer = self._buffer.partition(b"\0")
         return dict(json.loads(message))
 
 
-def _note(event: dict[str, Any], shown: Shown) -> None:
-    parameters = event.get("params", {})
-    match event.get("method"):
-        case "Network.requestWillBeSent":
-            shown.requests.append(parameters["request"]["url"])
-        case "Log.entryAdded":
-            shown.complaints.append(f"{parameters['entry']['level']}: {parameters['entry']['text']}")
-        case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
-            shown.complaints.append(json.dumps(parameters)[:500])
-
-
 @contextmanager
-def running_browser(profile: Path) -> Iterator[Browser]:
-    """Starts a browser with its own profile, stops it at the end."""
+def browser(profile: Path) -> Iterator[Page]:
+    """A page of a browser with an empty profile."""
     assert CHROMIUM is not None
-    (their_read, to_browser), (from_browser, their_write) = os.pipe(), os.pipe()
-    # The protocol's pipe is on descriptors 3 and 4.
-    shell = f'exec "$0" "$@" 3<&{their_read} 4>&{their_write}'
+    command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={profile}"]
+    reads, commands = os.pipe()
+    answers, writes = os.pipe()
     process = subprocess.Popen(
-        ["/bin/bash", "-c", shell, CHROMIUM, f"--user-data-dir={profile}", *OPTIONS],
-        pass_fds=(their_read, their_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(their_read)
-    os.close(their_write)
+        [sys.executable, "-c", _LAUNCH, str(reads), str(writes), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(reads, writes),
+    )
+    for end in (reads, writes):  # so that its end is noticed
+        os.close(end)
     try:
-        yield Browser(process, to_browser, from_browser)
+        yield Page(commands, answers)
     finally:
         process.kill()
         process.wait()
-        os.close(to_browser)
-        os.close(from_browser)
+        for end in (commands, answers):
+            os.close(end)

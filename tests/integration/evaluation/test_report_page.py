@@ -16,7 +16,7 @@ from footnote.evaluation import (
     summarise,
 )
 from footnote.evaluation.report import page
-from tests.support.devtools import CHROMIUM, browser
+from tests.support.browser import CHROMIUM, browser
 
 HOSTILE = '<script>alert(1)</script><img src="http://elsewhere.example/x"> "quoted" & Ümlaut'
 LONG = "retrieval.fusion=rrf,retrieval.rrf_k=30,retrieval.candidates=250,retrieval.dense_weight=0.5"
@@ -69,8 +69,6 @@ def shown(html, tmp_path_factory):
     with browser(folder / "profile") as tab:
 
         def show(**options):
-            tab.requests.clear()
-            tab.problems.clear()
             tab.open((folder / "report.html").as_uri(), **options)
             return tab
 
