@@ -180,7 +180,7 @@ class RetrievalSettings(Section):
     hnsw_m: int = 16
     hnsw_ef_construction: int = 128
     hnsw_ef_search: int = 300
-    hnsw_max_scan_tuples: int = 100_000
+    hnsw_max_scan_tuples: int = 20_000
     hnsw_build_memory_mb: int = 2_048
     hnsw_build_workers: int = 1
     dense_weight: float = 0.65
@@ -189,6 +189,7 @@ class RetrievalSettings(Section):
     rerank: Literal["auto", "features", "off"] = "auto"
     reranked: int = 40
     rerank_weight: float = 0.7
+    ranker_weight: float = 0.8
     near_duplicates: float | None = 0.9
     diversity: float = 0.0
     freshness_weight: float = 0.0

@@ -26,6 +26,7 @@ from footnote.stores.postgres import search_dense, search_evidence, search_lexic
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.lexical_index import analysis
 from footnote.stores.postgres.search_conditions import Conditions, compile_conditions
+from footnote.stores.postgres.search_eligible import Way, ways
 from footnote.stores.postgres.vectors import vector_literal
 
 # What the way depends on. The settings are those of this transaction's index scans; where there is an index,
@@ -44,39 +45,6 @@ _CORPUS = """
         ON i.organization_id = %(organization_id)s AND i.embedding_model_id = m.embedding_model_id
 """
 _CORPUS_VERSION = "SELECT corpus_version FROM knowledge.corpora WHERE organization_id = %(organization_id)s"
-# Chunks of the documents that fulfil the conditions, counted only until they are too many.
-_COUNT = """
-    SELECT coalesce(sum(chunk_count), 0) AS chunks
-      FROM (SELECT d.chunk_count FROM knowledge.documents d
-             WHERE d.organization_id = %(organization_id)s AND d.active_version IS NOT NULL {documents}
-             LIMIT %(enough)s) counted
-"""
-_INDEXED = """
-    SELECT x.chunk_id, x.document_id, x.length, x.term_ids, x.weights FROM knowledge.indexed_chunks x
-     WHERE x.organization_id = %(organization_id)s"""
-_ELIGIBLE_BY_DOCUMENTS = f"""eligible AS MATERIALIZED (
-    SELECT i.* FROM knowledge.documents d
-     CROSS JOIN LATERAL (
-         SELECT c.chunk_id FROM knowledge.chunks c
-          WHERE c.organization_id = %(organization_id)s AND c.document_id = d.document_id
-            AND c.version = d.active_version {{chunks}} OFFSET 0) c
-     CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_id = c.chunk_id OFFSET 0) i
-     WHERE d.organization_id = %(organization_id)s AND d.active_version IS NOT NULL {{documents}})"""
-_COUNT_LANGUAGE = """
-    SELECT count(*) AS chunks
-      FROM (SELECT FROM knowledge.chunks c
-             WHERE c.organization_id = %(organization_id)s AND c.language = %(language)s
-             LIMIT %(enough)s) counted
-"""
-_ELIGIBLE_BY_LANGUAGE = f"""eligible AS MATERIALIZED (
-    SELECT i.* FROM knowledge.chunks c CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_id = c.chunk_id OFFSET 0) i
-     WHERE c.organization_id = %(organization_id)s {{chunks}} AND {{allowed}})"""
-_ELIGIBLE_BY_PHRASE = f"""eligible AS MATERIALIZED (
-    SELECT i.* FROM (
-        SELECT DISTINCT (unnest(p.entries) >> 32)::int AS chunk_number FROM knowledge.postings p
-         WHERE p.organization_id = %(organization_id)s AND p.term_id = ANY(%(phrase_terms)s)) found
-     CROSS JOIN LATERAL ({_INDEXED} AND x.chunk_number = found.chunk_number OFFSET 0) i
-     WHERE {{allowed}})"""
 _LEXICAL_ONLY = """
     SELECT chunk_id, NULL::float8 AS cosine, score AS bm25, NULL::bigint AS dense_rank, rank AS lexical_rank
       FROM lexical"""
@@ -235,29 +203,29 @@ class PostgresSearchSnapshot:
         conditions = await compile_conditions(self._cursor, names, filters, constraints)
         values: dict[str, Any] = {**conditions.values, "limit": limit, "model_id": corpus.model_id}
         if lexical is not None:
-            values |= search_lexical.values(lexical, self._settings, limit, is_filtered=bool(conditions))
+            values |= search_lexical.values(lexical, self._settings, limit)
         if dense is not None:
             values["vector"] = vector_literal(dense.vector)
-        eligible = await self._eligible(conditions, corpus, limit)
-        if eligible is not None:
-            values["phrase_terms"] = list(conditions.phrase_terms or ())
-            legs = _Legs(
-                search_lexical.from_eligible() if lexical else None,
-                search_dense.from_eligible() if dense else None,
-                eligible,
-            )
-            return (await self._run(legs, values)).candidates
+        values["phrase_terms"] = list(conditions.phrase_terms or ())
+        open_ways = list(ways(conditions))
+        narrow = await self._narrow(open_ways, values, max(isqrt(limit * corpus.chunks), limit))
+        if narrow is not None:
+            return (await self._run(_by_one(narrow, lexical, dense), values)).candidates
         legs = _Legs(
             search_lexical.from_heads(conditions) if lexical else None,
             self._dense(corpus, conditions, limit) if dense else None,
         )
         found = await self._run(legs, values)
         wanted = min(limit, corpus.chunks)
-        if legs.lexical and found.is_cut and found.count("lexical_rank") < wanted:
-            values["champions"] = search_lexical.ALL_POSTINGS
-        elif not legs.dense or found.count("dense_rank") >= wanted:
+        too_few_words = lexical is not None and found.is_cut and found.count("lexical_rank") < wanted
+        too_few_near = dense is not None and found.count("dense_rank") < wanted
+        if not too_few_words and not too_few_near:
             return found.candidates
-        if legs.dense and found.count("dense_rank") < wanted:
+        if open_ways:
+            return (await self._run(_by_one(open_ways[0], lexical, dense), values)).candidates
+        if too_few_words:
+            values["champions"] = search_lexical.ALL_POSTINGS
+        if too_few_near:
             legs = replace(legs, dense=search_dense.from_scan(conditions, is_complete=True))
         return (await self._run(legs, values)).candidates
 
@@ -317,29 +285,20 @@ class PostgresSearchSnapshot:
         self._version = row["version"]
         return _Corpus(row["chunks"], row["version"], row["model_id"], row["dimension"], row["has_index"])
 
-    async def _eligible(self, conditions: Conditions, corpus: _Corpus, limit: int) -> str | None:
-        """The CTE of all chunks that fulfil the conditions, if they are few enough to be scored one by one.
+    async def _narrow(self, open_ways: Sequence[Way], values: dict[str, Any], enough: int) -> Way | None:
+        """A way on which so few chunks are looked at that each can be scored.
 
         Passing over the others instead costs the more, the fewer they are: with n of N chunks, some
         `limit * N / n` are looked at, which is less than n from the square root of `limit * N` on.
         """
-        if not conditions:
-            return None
-        enough = max(isqrt(limit * corpus.chunks), limit)
-        allowed = conditions.allow("i", is_active=True)
-        if conditions.phrase_terms is not None and conditions.phrase_chunks <= enough:
-            return _ELIGIBLE_BY_PHRASE.format(allowed=allowed)
-        if conditions.documents and await self._are_few(
-            _COUNT.format(documents=conditions.documents), conditions, enough
-        ):
-            return _ELIGIBLE_BY_DOCUMENTS.format(documents=conditions.documents, chunks=conditions.chunks)
-        if "language" in conditions.values and await self._are_few(_COUNT_LANGUAGE, conditions, enough):
-            return _ELIGIBLE_BY_LANGUAGE.format(chunks=conditions.chunks, allowed=allowed)
+        for way in open_ways:
+            chunks = way.chunks
+            if way.count:
+                (row,) = await self._rows(way.count, {**values, "enough": enough})
+                chunks = row["chunks"]
+            if chunks <= enough:
+                return way
         return None
-
-    async def _are_few(self, count: str, conditions: Conditions, enough: int) -> bool:
-        (row,) = await self._rows(count, {**conditions.values, "enough": enough + 1})
-        return bool(row["chunks"] <= enough)
 
     def _dense(self, corpus: _Corpus, conditions: Conditions, limit: int) -> str:
         if corpus.has_index and corpus.model_id is not None and corpus.dimension is not None:
@@ -358,6 +317,14 @@ class PostgresSearchSnapshot:
         rows = await self._rows(f"WITH {legs.parts} {result}", values)
         is_cut = [row.pop("is_cut") for row in rows]
         return _Found([Candidate(**row) for row in rows if row["chunk_id"] is not None], is_cut[0])
+
+
+def _by_one(way: Way, lexical: LexicalQuery | None, dense: DenseQuery | None) -> _Legs:
+    return _Legs(
+        search_lexical.from_eligible() if lexical else None,
+        search_dense.from_eligible() if dense else None,
+        way.statement,
+    )
 
 
 def _passage(row: dict[str, Any]) -> Passage:

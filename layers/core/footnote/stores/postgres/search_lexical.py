@@ -17,8 +17,6 @@ from footnote.stores.postgres.search_conditions import Conditions
 
 # More postings than any term has: the whole list is read.
 ALL_POSTINGS = 2**31 - 1
-# By how much longer heads of lists are where most of their chunks may not count.
-_FILTERED_HEADS = 4
 
 # Plans are written out, not left to the planner, whose statistics lag behind a bulk load: keys are looked up
 # one by one (OFFSET 0 keeps a lateral lookup from being turned into a join).
@@ -128,18 +126,15 @@ def _ranked(scored: str) -> str:
     )"""
 
 
-def values(
-    query: LexicalQuery, settings: RetrievalSettings, limit: int, *, is_filtered: bool
-) -> dict[str, Any]:
+def values(query: LexicalQuery, settings: RetrievalSettings, limit: int) -> dict[str, Any]:
     """Of the placeholders above."""
     texts = ((query.text, 1.0), *query.expansions)
     forms = [analysis(text, query.language) for text, _ in texts]
-    heads = settings.champions_per_term * (_FILTERED_HEADS if is_filtered else 1)
     return {
         **{name: [form[name] for form in forms] for name in ("common", "native", "configuration")},
         "weights": [weight for _, weight in texts],
         "k1": settings.bm25_k1,
         "b": settings.bm25_b,
-        "champions": max(limit, heads),
+        "champions": max(limit, settings.champions_per_term),
         "rescored": max(limit, settings.rescored),
     }

@@ -141,7 +141,7 @@ class PostgresStandingStore:
         legs = [_NO_WORDS, _NO_MEANING]
         bm25, cosine = "NULL::float8", "NULL::float8"
         if lexical is not None:
-            values |= search_lexical.values(lexical, self._settings, limit=0, is_filtered=False)
+            values |= search_lexical.values(lexical, self._settings, limit=0)
             legs[0], bm25 = search_lexical.from_all_postings(conditions), search_lexical.score("i")
         if dense is not None:
             values["vector"] = vector_literal(dense.vector)
