@@ -67,7 +67,7 @@ _ASKS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
     (
         "name",
         re.compile(
-            r"\bwho(?:m|se)?\b|\bwhere\b"
+            r"\bwho(?:m|se)?\b|\bwhere (?:is|are|was|were|do|does|did|can|could|will|would|has|have|had)\b"
             r"|\b(?:what|which) (?:city|country|state|place|region|town|river|area)\b"
             r"|^\W*qui\b|\boù\b|\bquién(?:es)?\b|\bdónde\b|\bchi\b|\bdove\b|\bquem\b|\bonde\b|^\W*wie\b|\bwaar\b",
             re.IGNORECASE,

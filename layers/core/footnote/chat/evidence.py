@@ -2,12 +2,15 @@
 
 Score of a sentence:
 
-    cosine(question, sentence) + .75 * coverage + .8 * passage score + .08 * answer type
+    cosine(question, sentence) + .75 * coverage + .8 * passage score + .08 * answer type + .15 * pairs
 
 where the cosine is that of the sentence within its passage, and coverage is the idf-weighted share of the
 question's terms that the sentence holds. Terms that stand only in the sentence before it, in the heading
-above it or in the document's title count half, because a sentence rarely repeats what it is about. The answer
-type is 1 where the sentence holds the kind of thing that is asked for and -1 where it does not.
+above it or in the document's title count .6, because a sentence rarely repeats what it is about. The answer
+type is 1 where the sentence holds the kind of thing that is asked for and -1 where it does not; pairs are the
+question's neighbouring words that are neighbours in the sentence. A sentence that only repeats words of the
+question falls behind. What a question calls a row or a page is not what it is about: such words do not count
+where no passage holds them.
 `tests/evaluation/answers_calibration.py` measures it; the optimum is flat: .6 to 1 for either weight.
 """
 
@@ -20,6 +23,7 @@ from itertools import islice, takewhile
 
 from footnote.chat.answer_types import AskedFor
 from footnote.chat.definitions import definition_of
+from footnote.chat.question_words import QuestionWords, names_a_form
 from footnote.chat.reading import Sentence
 from footnote.knowledge import TermAnalysis
 from footnote.models import PromptPassage, SentenceScore
@@ -30,7 +34,9 @@ COSINE_WEIGHT = 0.5
 COVERAGE_WEIGHT = 0.75
 PASSAGE_WEIGHT = 0.8
 TYPE_WEIGHT = 0.08
-CONTEXT_WEIGHT = 0.5
+PAIRS_WEIGHT = 0.15
+NOTHING_NEW = 0.3
+CONTEXT_WEIGHT = 0.6
 DEFINITION_BONUS = 0.15
 EARLIER_WEIGHT = 0.25
 """Of terms that only the question before holds: enough to keep the topic, too little to answer it again."""
@@ -45,6 +51,8 @@ class Scored:
         topic_cosine: The better one of it and of the question within its conversation.
         is_definition: The question asks what something is, and the sentence says what.
         fits: 1 if the sentence holds the kind of thing that is asked for, -1 if not, 0 if that is open.
+        pairs: Share of the question's neighbouring words that are neighbours here.
+        says_nothing_new: It holds no word beyond the question's, which asks for more than yes or no.
         contextual: The cosines are those of the sentence within its passage.
     """
 
@@ -56,6 +64,8 @@ class Scored:
     is_definition: bool = False
     contextual: bool = False
     fits: float = 0.0
+    pairs: float = 0.0
+    says_nothing_new: bool = False
 
     @property
     def score(self) -> float:
@@ -64,6 +74,8 @@ class Scored:
             + COVERAGE_WEIGHT * self.coverage
             + PASSAGE_WEIGHT * self.passage_score
             + TYPE_WEIGHT * self.fits
+            + PAIRS_WEIGHT * self.pairs
+            - (NOTHING_NEW if self.says_nothing_new else 0.0)
             + (DEFINITION_BONUS if self.is_definition else 0.0)
         )
 
@@ -90,10 +102,12 @@ class TermCoverage:
         question = analysis.terms[1]
         headers = analysis.terms[2 : 2 + len(passages)]
         texts = analysis.terms[2 + len(passages) : 2 + len(passages) + len(sentences)]
+        held = frozenset[str]().union(*headers, *texts)
+        self._question = analysis.terms[0]
         self._weights = {
             term: idf if term in question else EARLIER_WEIGHT * idf
             for term, idf in analysis.idf.items()
-            if term not in without
+            if term not in without and (term in held or not names_a_form(term))
         }
         self._total = sum(self._weights.values())
         self._headers = {passage.number: terms for passage, terms in zip(passages, headers, strict=True)}
@@ -120,7 +134,7 @@ class TermCoverage:
         return self._terms[sentence.number, sentence.index]
 
     def of_sentence(self, sentence: Sentence) -> float:
-        """Coverage by the sentence and, at half weight, by what it stands under and after; 0..1."""
+        """Coverage by the sentence and, for less, by what it stands under and after; 0..1."""
         own = self.terms(sentence)
         around = (
             self._headers[sentence.number]
@@ -140,6 +154,11 @@ class TermCoverage:
     def of_passage(self, number: int) -> float:
         """Coverage by a whole passage with its header; 0..1."""
         return self._share(self.passage_terms(number))
+
+    def repeats(self, sentence: Sentence) -> bool:
+        """Whether a sentence has words and none but the question's."""
+        own = self.terms(sentence)
+        return bool(own) and own <= self._question
 
     def missing(self) -> float:
         """Share of the question that no passage holds; 0..1."""
@@ -165,7 +184,7 @@ def candidates(
 ) -> list[Scored]:
     """Every sentence that may be an answer, best first by what is known without embedding."""
     by_number = {passage.number: passage for passage in passages}
-    definition, asked_for = definition_of(question), AskedFor(question)
+    definition, asked_for, words = definition_of(question), AskedFor(question), QuestionWords(question)
     found = [
         Scored(
             sentence,
@@ -173,6 +192,8 @@ def candidates(
             coverage.of_sentence(sentence),
             is_definition=definition is not None and definition.match(sentence.text) is not None,
             fits=asked_for.fits(sentence.text),
+            pairs=words.pairs_in(sentence.text),
+            says_nothing_new=not words.asks_yes_or_no and coverage.repeats(sentence),
         )
         for sentence in sentences
         if not sentence.is_label and sentence.says_something

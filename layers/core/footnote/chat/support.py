@@ -85,12 +85,17 @@ class Wording:
 
 def content_terms(text: str) -> frozenset[str]:
     """Comparable forms of the words that carry meaning, and all numbers."""
+    return frozenset(ordered_terms(text))
+
+
+def ordered_terms(text: str) -> list[str]:
+    """The same as often as they stand there, in their order."""
     words = (word.casefold() for word in _WORD.findall(lexical_form(text)))
-    return frozenset(
+    return [
         word[:_STEM]
         for word in words
         if word not in _STOP and (len(word) > 2 or any(c.isdigit() for c in word) or ord(word[0]) > 0x2E7F)
-    )
+    ]
 
 
 def wording(text: str, language: str = "und") -> Wording:
