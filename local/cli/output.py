@@ -72,9 +72,11 @@ class ProgressDisplay:
 
 
 def print_answer(answer: dict[str, Any]) -> None:
-    """An answer with its numbered sources."""
+    """An answer with what no document supports of it, and its numbered sources."""
     console.print()
     console.print(escape(answer["answer"]))
+    for sentence in _unsupported(answer):
+        console.print(f"[yellow]No document supports: “{escape(sentence)}”[/yellow]")
     for source in answer["sources"]:
         console.print()
         console.print(
@@ -82,6 +84,15 @@ def print_answer(answer: dict[str, Any]) -> None:
         )
         console.print(f"    [dim]“{escape(' '.join(source['excerpt'].split()))}”[/dim]")
     console.print()
+
+
+def _unsupported(answer: dict[str, Any]) -> list[str]:
+    grounding = (answer.get("metadata") or {}).get("grounding") or {"sentences": []}
+    return [
+        answer["answer"][one["start"] : one["end"]]
+        for one in grounding["sentences"]
+        if one["verdict"] == "unsupported"
+    ]
 
 
 def _place(source: dict[str, Any]) -> str:
