@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from footnote.stores.postgres.database import Database
+from tests.support.organizations import open_database
 from tests.support.postgres import PostgresCluster, TestDatabase, running_cluster
 from tests.support.redis import RedisServer, running_redis
 
@@ -37,6 +40,21 @@ def module_database(postgres_cluster: PostgresCluster) -> Iterator[TestDatabase]
     """As `migrated_database`, shared by the tests of one module."""
     with postgres_cluster.migrated_database() as database:
         yield database
+
+
+@pytest.fixture
+async def database(module_database: TestDatabase) -> AsyncIterator[Database]:
+    """The tenant transactions of one process, on the module's database."""
+    database = open_database(module_database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def superuser(module_database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection to the module's database that no policy holds back; each statement stands for itself."""
+    with psycopg.connect(module_database.superuser_dsn, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,23 @@ def running_container(
         process.wait(timeout=30)
 
 
+def check_refusal(response: httpx.Response, status: int, says: str) -> None:
+    """The answer has the form of all errors of a container, and names what is wrong."""
+    assert response.status_code == status
+    error = response.json()
+    assert set(error) == {"code", "type", "message"}
+    assert error["code"] == status
+    assert says in error["message"]
+
+
+async def check_routes(client: httpx.AsyncClient) -> None:
+    """Nothing is served but SageMaker's two routes, and those for JSON only."""
+    response = await client.post("/invocations", content=b"a", headers={"Content-Type": "text/csv"})
+    assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
+    assert (await client.get("/invocations")).status_code == 405
+    assert (await client.get("/")).status_code == 404
+
+
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path, limit_s: float = 60.0) -> None:
     end = time.monotonic() + limit_s
     while time.monotonic() < end:

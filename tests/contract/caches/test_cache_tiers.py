@@ -34,13 +34,6 @@ CODEC = JsonCodec(Note)
 
 
 @pytest.fixture
-async def database(module_database):
-    database = open_database(module_database)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 def clock():
     return ManualClock()
 

@@ -15,7 +15,7 @@ from footnote.stores.postgres.conversations import PostgresConversationStore
 from footnote.stores.postgres.provenance import PostgresProvenanceStore
 from tests.support.chat import WordEmbedder
 from tests.support.corpus import FAROL, FIRST_PAGE, SECOND_PAGE, index
-from tests.support.organizations import new_member, new_organization, open_database
+from tests.support.organizations import new_member, new_organization
 
 PLACE = {"number": 1, "document_id": "0190b6f0-0000-7000-8000-000000000001", "version": 1}
 EVIDENCE = {"start": 3, "end": 9, "text": "in 1912"}
@@ -25,13 +25,6 @@ FORGED_SOURCES = """UPDATE chat.messages
     SET sources = jsonb_set(sources, '{0,evidence,0,text}', '"in 1913"') WHERE actor = 'assistant'"""
 REPLACING = """INSERT INTO chat.provenance SELECT * FROM chat.provenance
     ON CONFLICT (organization_id, message_id) DO UPDATE SET record = '{}'"""
-
-
-@pytest.fixture
-async def database(module_database):
-    database = open_database(module_database)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -47,12 +40,6 @@ def records(database):
 @pytest.fixture
 def ada(module_database):
     return new_organization(module_database)
-
-
-@pytest.fixture
-def superuser(module_database):
-    with psycopg.connect(module_database.superuser_dsn, autocommit=True) as connection:
-        yield connection
 
 
 def record_of(context, message_id, session_id, answer="In 1912. [1]", **more):

@@ -10,14 +10,7 @@ from footnote.platform.ids import new_id
 from footnote.stores.postgres.evaluation_gates import PostgresGateStore
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
 from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
-from tests.support.organizations import new_organization, open_database
-
-
-@pytest.fixture
-async def database(module_database):
-    database = open_database(module_database)
-    yield database
-    await database.close()
+from tests.support.organizations import new_organization
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 import pytest
 
 from tests.support.ingestion import World
-from tests.support.organizations import new_organization, open_database
+from tests.support.organizations import new_organization
 
 
 @pytest.fixture
-async def world(module_database):
-    database = open_database(module_database)
-    yield World(database)
-    await database.close()
+def world(database):
+    return World(database)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One container of each kind for the tests of their contracts."""
+"""One container of each kind for the tests of their contracts, and credentials for their clients."""
 
 import pytest
 
@@ -6,6 +6,15 @@ from functions.embedding.build import ensure
 from local.paths import cache_directory
 from tests.support.container import running_container
 from tests.support.cross_encoder import build_cross_encoder
+from tests.support.endpoint import KEYS
+
+
+@pytest.fixture
+def credentials(monkeypatch):
+    """Those that a function's environment holds."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", KEYS.session_token)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from footnote.knowledge import sentence_spans
 from footnote.models.providers.http import HttpEmbedder
 from footnote.platform.settings import EmbeddingSettings
 from functions.embedding.model.manifest import read_manifest
-from tests.support.container import running_container
+from tests.support.container import check_refusal, check_routes, running_container
 
 PASSAGE = "The observatory on the hill was built in 1887 and renovated twice since. " * 12
 
@@ -206,18 +206,11 @@ async def test_a_vector_never_depends_on_its_neighbours(client, kind):
 )
 async def test_wrong_requests_are_told_what_is_wrong(client, body, status, says):
     response = await client.post("/invocations", content=body, headers={"Content-Type": "application/json"})
-    assert response.status_code == status
-    error = response.json()
-    assert set(error) == {"code", "type", "message"}
-    assert error["code"] == status
-    assert says in error["message"]
+    check_refusal(response, status, says)
 
 
 async def test_other_media_types_methods_and_paths(client):
-    response = await client.post("/invocations", content=b"a", headers={"Content-Type": "text/csv"})
-    assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
-    assert (await client.get("/invocations")).status_code == 405
-    assert (await client.get("/")).status_code == 404
+    await check_routes(client)
 
 
 async def test_a_wrong_request_never_repeats_the_text(client):

@@ -1,7 +1,6 @@
 """The client of the reranking endpoint, against a server that checks and misbehaves."""
 
 import asyncio
-import hashlib
 import json
 import time
 
@@ -12,29 +11,11 @@ from footnote.models.providers.reranking import OPEN_S, ContainerReranker, batch
 from footnote.models.providers.sagemaker import SageMakerReranker
 from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import RerankingSettings
-from local.aws.credentials import OPERATOR, Principal
-from local.aws.signature import SignedRequest, authenticate
-from local.stack import Credentials
 from tests.support.clock import ManualClock
+from tests.support.endpoint import REGION, answering, check_signature, cutting, model_error, silent
 from tests.support.wire import serving
 
-REGION = "eu-central-1"
-KEYS = Credentials("AKIAEXAMPLE", "the secret", "the session token")
-
-
-class OneCaller:
-    """The keyring of a server that knows one caller."""
-
-    def by_access_key(self, key_id):
-        assert key_id == KEYS.access_key_id
-        return Principal(OPERATOR, KEYS, None)
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS.secret_access_key)
-    monkeypatch.setenv("AWS_SESSION_TOKEN", KEYS.session_token)
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 def settings(**changes):
@@ -61,26 +42,6 @@ def reranking(revision="r1", **changes):
     return script
 
 
-def answering(status, body=b"{}"):
-    async def script(received, reply):
-        await reply.whole(status, body)
-
-    return script
-
-
-async def cutting(received, reply):
-    reply.cut()
-
-
-async def silent(received, reply):
-    await reply.until_hung_up()
-
-
-def model_error(status):
-    """What SageMaker makes of any error of a container."""
-    return answering(424, json.dumps({"ErrorCode": "X", "OriginalStatusCode": status}).encode())
-
-
 async def slow(received, reply):
     await asyncio.sleep(0.3)
     await reranking()(received, reply)
@@ -103,9 +64,7 @@ async def test_the_request_is_invoke_endpoint_rightly_signed():
     assert (sent.method, sent.path) == ("POST", "/endpoints/reranker/invocations")
     assert sent.headers["content-type"] == "application/json"
     assert sent.json() == {"query": "Zürich?", "passages": ["a", "bb"]}
-    signed = SignedRequest(sent.method, sent.path, "", list(sent.headers.items()))
-    digest = hashlib.sha256(sent.body).hexdigest()
-    assert authenticate(signed, OneCaller(), body_hash=digest).service == "sagemaker"
+    assert check_signature(sent).service == "sagemaker"
 
 
 async def test_without_credentials_nothing_is_sent(monkeypatch):

@@ -17,7 +17,7 @@ from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import RerankingSettings
 from functions.reranking.backends import load_backend
 from functions.reranking.settings import RerankingServerSettings
-from tests.support.container import running_container
+from tests.support.container import check_refusal, check_routes, running_container
 
 REFERENCE = Path(__file__).resolve().parents[2] / "fixtures" / "reranking" / "reference.json"
 CASES = json.loads(REFERENCE.read_text())["cases"]
@@ -98,18 +98,11 @@ async def test_equal_pairs_have_equal_scores_whoever_else_asks(client):
 )  # fmt: skip
 async def test_wrong_requests_are_told_what_is_wrong(client, body, status, says):
     response = await client.post("/invocations", content=body, headers={"Content-Type": "application/json"})
-    assert response.status_code == status
-    error = response.json()
-    assert set(error) == {"code", "type", "message"}
-    assert error["code"] == status
-    assert says in error["message"]
+    check_refusal(response, status, says)
 
 
 async def test_other_media_types_methods_and_paths(client):
-    response = await client.post("/invocations", content=b"a", headers={"Content-Type": "text/csv"})
-    assert (response.status_code, response.json()["type"]) == (415, "UnsupportedMediaType")
-    assert (await client.get("/invocations")).status_code == 405
-    assert (await client.get("/")).status_code == 404
+    await check_routes(client)
 
 
 async def test_a_wrong_request_never_repeats_the_text(client):

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 import json
 import struct
 import sys
@@ -18,29 +17,11 @@ from footnote.models.providers.http import HttpEmbedder, HttpExchange
 from footnote.models.providers.sagemaker import SageMakerEmbedder
 from footnote.platform.errors import ModelUnavailable
 from footnote.platform.settings import EmbeddingSettings
-from local.aws.credentials import OPERATOR, Principal
 from local.aws.errors import AwsError
-from local.aws.signature import SignedRequest, authenticate
-from local.stack import Credentials
+from tests.support.endpoint import REGION, answering, check_signature, cutting, model_error, silent
 from tests.support.wire import serving
 
-REGION = "eu-central-1"
-KEYS = Credentials("AKIAEXAMPLE", "the secret", "the session token")
-
-
-class OneCaller:
-    """The keyring of a server that knows one caller."""
-
-    def by_access_key(self, key_id):
-        assert key_id == KEYS.access_key_id
-        return Principal(OPERATOR, KEYS, None)
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS.secret_access_key)
-    monkeypatch.setenv("AWS_SESSION_TOKEN", KEYS.session_token)
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 def settings(**changes):
@@ -71,32 +52,6 @@ def embedding(revision="r1", **changes):
     return script
 
 
-def answering(status, body=b"{}"):
-    async def script(received, reply):
-        await reply.whole(status, body)
-
-    return script
-
-
-async def cutting(received, reply):
-    reply.cut()
-
-
-async def silent(received, reply):
-    await reply.until_hung_up()
-
-
-def model_error(status):
-    """What SageMaker makes of any error of a container."""
-    return answering(424, json.dumps({"ErrorCode": "X", "OriginalStatusCode": status}).encode())
-
-
-def check_signature(received):
-    path, _, query = received.path.partition("?")
-    signed = SignedRequest(received.method, path, query, list(received.headers.items()))
-    return authenticate(signed, OneCaller(), body_hash=hashlib.sha256(received.body).hexdigest())
-
-
 async def test_the_request_is_invoke_endpoint_rightly_signed():
     async with serving(embedding()) as wire:
         embedder = SageMakerEmbedder(
@@ -117,9 +72,8 @@ async def test_the_signature_covers_the_body():
         await embedder.embed_queries(["a"])
         await embedder.close()
     sent = wire.requests[0]
-    signed = SignedRequest(sent.method, sent.path, "", list(sent.headers.items()))
     with pytest.raises(AwsError, match="signature"):
-        authenticate(signed, OneCaller(), body_hash=hashlib.sha256(sent.body + b" ").hexdigest())
+        check_signature(sent, body=sent.body + b" ")
 
 
 async def test_the_address_of_the_region_is_the_default():

@@ -14,19 +14,12 @@ from footnote.stores.postgres.conversations import PostgresConversationStore
 from footnote.stores.postgres.search import PostgresSearchStore
 from tests.support.corpus import BAKERY, FAROL, index
 from tests.support.embedding import InProcessEmbedder
-from tests.support.organizations import new_organization, open_database
+from tests.support.organizations import new_organization
 
 
 @pytest.fixture(scope="session")
 def embedder():
     return InProcessEmbedder()
-
-
-@pytest.fixture
-async def database(module_database):
-    database = open_database(module_database)
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from types import SimpleNamespace
 
-import psycopg
 import pytest
 
 from footnote.chat import ChatQuestion, Done, Token
@@ -48,12 +47,6 @@ def explain(api):
 
 async def answer_of(chat, context, message=QUESTION, **options):
     return await chat.orchestrator.answer(context, ChatQuestion(message, **options))
-
-
-@pytest.fixture
-def superuser(module_database):
-    with psycopg.connect(module_database.superuser_dsn, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

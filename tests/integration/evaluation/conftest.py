@@ -8,7 +8,7 @@ from functions.evaluations.handler import app
 from tests.support.corpus import BAKERY, FAROL, index
 from tests.support.embedding import InProcessEmbedder
 from tests.support.functions import FunctionClient
-from tests.support.organizations import new_organization, open_database
+from tests.support.organizations import new_organization
 
 QUESTIONS = [
     {"text": "When was the lighthouse of Farol built?", "answers": ["1912"], "tags": ["sea"]},
@@ -28,13 +28,6 @@ QUESTIONS = [
 @pytest.fixture(scope="session")
 def embedder():
     return InProcessEmbedder()
-
-
-@pytest.fixture
-async def database(module_database):
-    database = open_database(module_database)
-    yield database
-    await database.close()
 
 
 @pytest.fixture

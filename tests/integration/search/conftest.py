@@ -10,14 +10,12 @@ from functions.documents.handler import app as documents_app
 from functions.search.handler import app as search_app
 from tests.support.functions import FunctionClient
 from tests.support.ingestion import World
-from tests.support.organizations import new_organization, open_database
+from tests.support.organizations import new_organization
 
 
 @pytest.fixture
-async def world(module_database):
-    database = open_database(module_database)
-    yield World(database)
-    await database.close()
+def world(database):
+    return World(database)
 
 
 @pytest.fixture

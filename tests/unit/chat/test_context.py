@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from footnote.chat.context import LEAST_REMNANT, at_both_ends, pack, tokens_of
 from footnote.chat.passages import location_label
 from footnote.chat.sources import build_source
-from footnote.knowledge import Block, ParsedDocument, Passage, RetrievedPassage, count_tokens, sentence_spans
+from footnote.knowledge import Block, ParsedDocument, RetrievedPassage, count_tokens, sentence_spans
 from footnote.knowledge.chunking import chunk
 from footnote.models import EvidenceSpan, PromptPassage, SentenceScore, passage_frame
 from footnote.platform.settings import IngestionSettings
+from tests.support.passages import make_passage
 
 SENTENCES = [
     "The lighthouse was built in 1912.",
@@ -25,19 +26,10 @@ SENTENCES = [
 PARAGRAPHS = st.lists(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def passage(text, start=0, **changes):
-    values = {
-        "chunk_id": 1, "document_id": UUID(int=1), "version": 1, "ordinal": 0, "title": "Farol",
-        "filename": "farol.pdf", "text": text, "start": start, "end": start + len(text), "heading_path": (),
-        "unit_kind": None, "unit_from": None, "unit_to": None, "unit_label": None, "language": "en",
-    }  # fmt: skip
-    return Passage(**{**values, **changes})
-
-
 def ranked(*texts):
     """Passages of a document each."""
     return [
-        RetrievedPassage(passage(text, document_id=UUID(int=index + 1)), 1.0 - index / 10)
+        RetrievedPassage(make_passage(text, document_id=UUID(int=index + 1)), 1.0 - index / 10)
         for index, text in enumerate(texts)
     ]
 
@@ -62,7 +54,7 @@ def searches(draw):
         text, drafts = document(draw(PARAGRAPHS), draw(st.sampled_from(["\n", "\n\n"])))
         texts.append(text)
         found += [
-            passage(
+            make_passage(
                 draft.text, draft.start, chunk_id=100 * number + draft.ordinal, ordinal=draft.ordinal,
                 document_id=UUID(int=number),
             )
@@ -130,7 +122,7 @@ def test_neighbours_become_one_passage_in_reading_order():
     step = len(first) + 1
     one, two, three = (
         RetrievedPassage(
-            passage(
+            make_passage(
                 text, index * step, ordinal=index, chunk_id=index, unit_kind="page", unit_from=index + 1,
                 unit_to=index + 1,
             ),
@@ -162,8 +154,8 @@ def test_neighbours_become_one_passage_in_reading_order():
 
 def test_chunks_that_overlap_are_joined_without_repeating_what_they_share():
     text = "One is first. Two is second. Three is third."
-    one = RetrievedPassage(passage(text[:28], 100), 0.9)
-    two = RetrievedPassage(passage(text[14:], 114, chunk_id=2), 0.8)
+    one = RetrievedPassage(make_passage(text[:28], 100), 0.9)
+    two = RetrievedPassage(make_passage(text[14:], 114, chunk_id=2), 0.8)
     (packed,) = pack([two, one], 2_000)
     assert packed.prompt.text == text
     assert packed.retrieved.passage.start == 100
@@ -174,8 +166,8 @@ def test_chunks_that_overlap_are_joined_without_repeating_what_they_share():
 
 
 def test_versions_and_documents_are_never_joined():
-    one = RetrievedPassage(passage("One.", 0), 0.9)
-    other = RetrievedPassage(passage("Two.", 5, version=2), 0.8)
+    one = RetrievedPassage(make_passage("One.", 0), 0.9)
+    other = RetrievedPassage(make_passage("Two.", 5, version=2), 0.8)
     assert len(pack([one, other], 2_000)) == 2
 
 
@@ -197,7 +189,7 @@ def test_a_passage_that_does_not_fit_gives_its_first_sentences_if_they_are_enoug
 
 
 def test_the_header_and_the_delimiters_count():
-    titled = RetrievedPassage(passage("Short.", title="A long title " * 20), 0.9)
+    titled = RetrievedPassage(make_passage("Short.", title="A long title " * 20), 0.9)
     assert pack([titled], 80) == []
     assert len(pack(ranked("Short."), 80)) == 1
 
@@ -217,8 +209,8 @@ def test_the_best_stand_at_both_ends_and_keep_their_numbers(count, order):
 
 def test_a_place_is_told_as_a_person_would():
     text = "x"
-    assert location_label(passage(text)) == ""
-    page = passage(text, unit_kind="page", unit_from=3, unit_to=3, heading_path=("Guide", "Windows"))
+    assert location_label(make_passage(text)) == ""
+    page = make_passage(text, unit_kind="page", unit_from=3, unit_to=3, heading_path=("Guide", "Windows"))
     assert location_label(page) == "page 3, Guide > Windows"
-    sheet = passage(text, unit_kind="sheet", unit_from=1, unit_to=2, unit_label="Sales")
+    sheet = make_passage(text, unit_kind="sheet", unit_from=1, unit_to=2, unit_label="Sales")
     assert location_label(sheet) == "sheet 1-2, Sales"

@@ -16,7 +16,6 @@ from footnote.chat.provenance.recording import MAX_CANDIDATES, Trail, supplied
 from footnote.knowledge import (
     CandidateTrace,
     Outcome,
-    Passage,
     Retrieval,
     RetrievalTrace,
     RetrievedPassage,
@@ -27,19 +26,19 @@ from footnote.models import PromptPassage
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
 from tests.support.clock import ManualClock
+from tests.support.passages import make_passage
 
 DOCUMENT = UUID("0190b6f0-0000-7000-8000-000000000001")
 CONTEXT = OrganizationContext(new_id(), new_id())
 
 
 def passage(chunk_id=1, start=10, text="One sentence. Another one.", **more):
-    values = {
+    own = {
         "chunk_id": chunk_id, "document_id": DOCUMENT, "version": 3, "ordinal": chunk_id, "title": "Guide",
-        "filename": "guide.pdf", "text": text, "start": start, "end": start + len(text),
-        "heading_path": ("A", "B"), "unit_kind": "page", "unit_from": 2, "unit_to": 2, "unit_label": None,
-        "language": "en",
+        "filename": "guide.pdf", "heading_path": ("A", "B"), "unit_kind": "page", "unit_from": 2,
+        "unit_to": 2,
     }  # fmt: skip
-    return Passage(**{**values, **more})
+    return make_passage(text, start, **(own | more))
 
 
 def candidate(rank, **more):

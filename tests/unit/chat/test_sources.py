@@ -9,20 +9,19 @@ from hypothesis import strategies as st
 
 from footnote.chat.passages import PackedPassage
 from footnote.chat.sources import build_source, excerpt
-from footnote.knowledge import Passage, RetrievedPassage
+from footnote.knowledge import RetrievedPassage
 from footnote.models import EvidenceSpan, PromptPassage
+from tests.support.passages import make_passage
 
 TEXT = " ".join(f"word{number} follows the one before it, and so on." for number in range(40))
 
 
 def packed(text=TEXT, start=1000, score=0.7, **changes):
-    values = {
-        "chunk_id": 1, "document_id": UUID(int=7), "version": 2, "ordinal": 0, "title": "Words",
-        "filename": "words.pdf", "text": text, "start": start, "end": start + len(text),
-        "heading_path": ("A", "B"), "unit_kind": "page", "unit_from": 3, "unit_to": 4, "unit_label": None,
-        "language": "en",
+    own = {
+        "document_id": UUID(int=7), "version": 2, "title": "Words", "filename": "words.pdf",
+        "heading_path": ("A", "B"), "unit_kind": "page", "unit_from": 3, "unit_to": 4,
     }  # fmt: skip
-    retrieved = RetrievedPassage(Passage(**{**values, **changes}), score)
+    retrieved = RetrievedPassage(make_passage(text, start, **(own | changes)), score)
     return PackedPassage(PromptPassage(1, "Words", text, score), retrieved, (retrieved,))
 
 

@@ -6,27 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from footnote.knowledge import Candidate, Passage
+from footnote.knowledge import Candidate
 from footnote.knowledge.ranking.evidence import ChunkEvidence, QueryTerm, RankingEvidence
 from footnote.knowledge.ranking.features import FEATURES, LEADERS, OWN, Contender, feature_columns
+from tests.support.passages import make_passage
 
-PASSAGE = Passage(
-    chunk_id=1,
-    document_id=UUID(int=1),
-    version=1,
-    ordinal=0,
-    title="Farol",
-    filename="farol.txt",
-    text="The lighthouse was built in 1912.",
-    start=0,
-    end=33,
-    heading_path=(),
-    unit_kind=None,
-    unit_from=None,
-    unit_to=None,
-    unit_label=None,
-    language="en",
-)
+PASSAGE = make_passage("The lighthouse was built in 1912.", title="Farol")
 TERMS = (QueryTerm("lighthous", (1,), 2.0), QueryTerm("built", (3,), 1.0), QueryTerm("farol", (5,), 3.0))
 
 

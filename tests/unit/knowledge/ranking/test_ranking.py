@@ -3,40 +3,24 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.knowledge import Candidate, Outcome, Passage
+from footnote.knowledge import Candidate, Outcome
 from footnote.knowledge.ranking.blending import blend, on_scale_of
 from footnote.knowledge.ranking.diversity import diversified
 from footnote.knowledge.ranking.duplicates import Unrepeated
 from footnote.knowledge.ranking.evidence import ChunkEvidence, RankingEvidence
 from footnote.knowledge.ranking.features import Contender
-from footnote.knowledge.ranking.ranking import rank
+from footnote.knowledge.ranking.ranking import Reranked, rank
 from footnote.knowledge.ranking.signals import freshness, title_match
 from footnote.platform.settings import RetrievalSettings
+from tests.support.passages import make_passage
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-PASSAGE = Passage(
-    chunk_id=1,
-    document_id=UUID(int=1),
-    version=1,
-    ordinal=0,
-    title="Handbook",
-    filename="handbook.txt",
-    text="",
-    start=0,
-    end=1,
-    heading_path=(),
-    unit_kind=None,
-    unit_from=None,
-    unit_to=None,
-    unit_label=None,
-    language="en",
-)
+PASSAGE = make_passage("", title="Handbook", filename="handbook.txt")
 TEXTS = (
     "Employees have thirty days of leave in a year, to be agreed with the manager of their team.",
     "Employees have thirty days of leave in a year, to be agreed with the manager of their team!",
@@ -57,7 +41,8 @@ def _contender(at, text, age_days):
 
 def ranked(pool, scores=None, evidence=None, limit=10, query="leave", **changes):
     settings = RetrievalSettings(**changes)
-    return rank(query, pool, scores, evidence, limit=limit, settings=settings, now=NOW)
+    reranked = None if scores is None else Reranked("told", scores, 0.7)
+    return rank(query, pool, reranked, evidence, limit=limit, settings=settings, now=NOW)
 
 
 def kept(result):
