@@ -300,6 +300,12 @@ async def test_time_that_is_over_begins_nothing(world, organization, indexes):
     assert await indexes.maintain(60) == IndexRound(built=1)
 
 
+async def test_vectors_that_are_too_long_for_an_index_have_none(world, organization, indexes, superuser):
+    await fill(world.database, organization, documents=60)
+    superuser.execute("UPDATE knowledge.embedding_models SET dimension = 4096")
+    assert await indexes.maintain(60) == IndexRound()
+
+
 async def test_the_indexer_reads_no_vector(world, organization, migrated_database):
     await fill(world.database, organization, documents=2)
     with psycopg.connect(migrated_database.dsn("footnote_indexer"), autocommit=True) as connection:

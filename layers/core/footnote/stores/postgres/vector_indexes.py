@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from footnote.knowledge.ports import IndexRound
@@ -18,7 +17,8 @@ from footnote.stores.postgres.database import Cursor, Database
 logger = get_logger("indexer")
 
 _PREFIX = "chunk_vectors_hnsw_"
-# Held by the session. A build goes on in the server when the process that began it is gone, and so does the lock.
+# Held by the session: when the process that began a build is gone, the server goes on with it, and the lock
+# holds as long.
 _TURN = "SELECT pg_try_advisory_lock(hashtext('footnote.vector_indexes')) AS is_mine"
 _WANTED = "SELECT * FROM indexing.wanted_indexes(%s, %s)"
 _SET_READY = "SELECT indexing.set_ready(%s, %s::smallint, %s)"
@@ -27,7 +27,9 @@ _EXISTING = """
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE i.indrelid = 'knowledge.chunk_vectors'::regclass AND starts_with(c.relname, %s)
 """
-# Bytes of the graph in memory beside the vector itself, for m = 16; measured, with some reserve.
+# What pgvector indexes in half precision; longer vectors stay with the exact comparison.
+_MAX_DIMENSION = 4_000
+# Bytes of the graph in memory for each of a vector's m links; an estimate with reserve.
 _BYTES_PER_LINK = 40
 
 
@@ -72,7 +74,7 @@ class PostgresVectorIndexes:
             await cursor.execute("SET statement_timeout = 0")
             wanted = await self._wanted(cursor)
             valid, dropped = await self._tidy(cursor, wanted)
-            missing = [one for one in wanted if one.name not in valid]
+            missing = [one for one in wanted if one.name not in valid and one.dimension <= _MAX_DIMENSION]
             built = 0
             for one in missing:
                 if time.monotonic() > ends_at:
@@ -125,7 +127,8 @@ def create_statement(
         CREATE INDEX CONCURRENTLY {index_name(organization_id, embedding_model_id)} ON knowledge.chunk_vectors
          USING hnsw ((embedding::halfvec({int(dimension)})) halfvec_cosine_ops)
           WITH (m = {int(settings.hnsw_m)}, ef_construction = {int(settings.hnsw_ef_construction)})
-         WHERE organization_id = '{UUID(str(organization_id))}' AND embedding_model_id = {int(embedding_model_id)}
+         WHERE organization_id = '{UUID(str(organization_id))}'
+           AND embedding_model_id = {int(embedding_model_id)}
     """
 
 
@@ -133,5 +136,5 @@ async def _set_ready(cursor: Cursor, one: _Wanted, *, is_ready: bool) -> None:
     await cursor.execute(_SET_READY, (one.organization_id, one.embedding_model_id, is_ready))
 
 
-async def _run(cursor: Cursor, statement: str, *values: Any) -> None:
-    await cursor.execute(statement.encode(), values or None)
+async def _run(cursor: Cursor, statement: str) -> None:
+    await cursor.execute(statement.encode())
