@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
 
+from footnote.chat import Answer, ChatQuestion, Event
 from footnote.models import EmbeddingModel, GenerationDelta, GenerationRequest, PassageVectors
+from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable
 
 DIMENSION = 64
+QUESTION = "When was the lighthouse of Farol built?"
 
 
 class WordEmbedder:
@@ -90,3 +94,28 @@ class ScriptedGenerator:
                     await delta()  # type: ignore[operator]
         finally:
             self.closed = True
+
+
+def finished(text: str = "", **options: Any) -> GenerationDelta:
+    """The last piece of a scripted model's answer."""
+    return GenerationDelta(text, finished=True, model="scripted", finish_reason="stop", **options)
+
+
+def model(*deltas: object) -> Callable[[object], ScriptedGenerator]:
+    """Makes a scripted model where the extractive answerer is at hand."""
+    return lambda extractive: ScriptedGenerator(*deltas)
+
+
+async def events_of(
+    chat: Any, context: OrganizationContext, message: str = QUESTION, **options: Any
+) -> list[Event]:
+    """All that is streamed for a question."""
+    return [event async for event in chat.orchestrator.stream(context, ChatQuestion(message, **options))]
+
+
+async def answer_of(
+    chat: Any, context: OrganizationContext, message: str = QUESTION, **options: Any
+) -> Answer:
+    """The whole answer to a question."""
+    answer: Answer = await chat.orchestrator.answer(context, ChatQuestion(message, **options))
+    return answer

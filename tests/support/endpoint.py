@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from local.aws.credentials import OPERATOR, Principal
+from local.aws.credentials import OPERATOR, Keyring, Principal
 from local.aws.signature import Authentication, SignedRequest, authenticate
 from local.stack import Credentials
 from tests.support.wire import Received, Reply, Script
@@ -14,12 +14,13 @@ REGION = "eu-central-1"
 KEYS = Credentials("AKIAEXAMPLE", "the secret", "the session token")
 
 
-class _OneCaller:
+class _OneCaller(Keyring):
     """The keyring of a server that knows one caller."""
 
-    def by_access_key(self, access_key_id: str) -> Principal:
-        assert access_key_id == KEYS.access_key_id
-        return Principal(OPERATOR, KEYS, None)
+    def __init__(self) -> None:
+        caller = Principal(OPERATOR, KEYS, None)
+        self._by_key = {KEYS.access_key_id: caller}
+        self._by_token = {KEYS.session_token: caller}
 
 
 def check_signature(received: Received, body: bytes | None = None) -> Authentication:

@@ -19,12 +19,11 @@ from footnote.stores.postgres.documents import PostgresDocumentStore
 from footnote.stores.postgres.provenance import PostgresProvenanceStore
 from footnote.stores.secrets.extension import StaticSecrets
 from functions.chat.handler import app
-from tests.support.chat import NoEmbedder, ScriptedGenerator
+from tests.support.chat import QUESTION, NoEmbedder, ScriptedGenerator, answer_of
 from tests.support.corpus import FIRST_PAGE, Text, index
 from tests.support.functions import FunctionClient
 from tests.support.organizations import new_member, new_organization
 
-QUESTION = "When was the lighthouse of Farol built?"
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 
 
@@ -43,10 +42,6 @@ def explain(api):
         return response.json() if "json" in response.headers["content-type"] else response.text
 
     return explain
-
-
-async def answer_of(chat, context, message=QUESTION, **options):
-    return await chat.orchestrator.answer(context, ChatQuestion(message, **options))
 
 
 @pytest.fixture
