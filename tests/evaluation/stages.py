@@ -54,7 +54,7 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
     "vectors only": {"strategy": "vector"},
     "conversation ignored": {"conversation": False},
     "no expansions": {"expand": False},
-    "ranker alone, not blended": {"rerank_weight": 1.0},
+    "ranker alone, not blended": {"ranker_weight": 1.0},
     "pool of 20": {"reranked": 20},
     "routed by query type": {"routing": "by_type"},
     "with diversity .2": {"diversity": 0.2},

@@ -10,8 +10,9 @@ from footnote.knowledge.trace import CandidateTrace, RetrievalTrace
 from footnote.platform.settings import RetrievalSettings
 
 _STAGES = (
-    "candidates", "fusion", "dense_weight", "rrf_k", "rerank", "reranked", "rerank_weight", "near_duplicates",
-    "diversity", "freshness_weight", "title_weight", "cut_below", "neighbours", "expand", "routing",
+    "candidates", "fusion", "dense_weight", "rrf_k", "rerank", "reranked", "rerank_weight", "ranker_weight",
+    "near_duplicates", "diversity", "freshness_weight", "title_weight", "cut_below", "neighbours", "expand",
+    "routing",
 )  # fmt: skip
 
 

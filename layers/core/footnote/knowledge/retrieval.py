@@ -15,7 +15,7 @@ from footnote.knowledge.planning import Plan, plan, relaxed
 from footnote.knowledge.ports import DenseQuery, LexicalQuery, SearchSnapshot, SearchStore
 from footnote.knowledge.ranking.evidence import RankingEvidence
 from footnote.knowledge.ranking.features import LEADERS, Contender
-from footnote.knowledge.ranking.ranking import Ranked, rank
+from footnote.knowledge.ranking.ranking import Ranked, Reranked, rank
 from footnote.knowledge.ranking.reranking import FeatureRanker
 from footnote.knowledge.trace import Outcome
 from footnote.models import Embedder, Reranker, SentenceScore
@@ -94,7 +94,9 @@ class Retriever:
             with search.watch.measure("evidence"):
                 await self._gather(search, snapshot)
             with search.watch.measure("rank"):
-                ranked = await self._rank(search)
+                pool = search.pool()
+                search.reranked = await self._reranked(search, pool[: self._settings.reranked])
+                ranked = self._rank(search, pool)
             with search.watch.measure("join"):
                 passages = await self._joined(search, ranked, snapshot)
             corpus_version = await snapshot.corpus_version()
@@ -104,7 +106,9 @@ class Retriever:
             degraded=" ".join(search.degraded) or None,
             corpus_version=corpus_version,
             timings_ms=search.watch.milliseconds,
-            trace=trace_of(search.plan, ranked, self._settings, search.reranker),
+            trace=trace_of(
+                search.plan, ranked, self._settings, search.reranked.name if search.reranked else None
+            ),
         )
 
     async def _embed(self, search: _Search) -> None:
@@ -161,20 +165,19 @@ class Retriever:
         leaders = ids if self._settings.diversity else ids[:LEADERS]
         search.evidence = await snapshot.evidence(search.lexical, ids, leaders)
 
-    async def _rank(self, search: _Search) -> list[Ranked]:
-        pool = search.pool()
+    def _rank(self, search: _Search, pool: Sequence[Contender]) -> list[Ranked]:
         return rank(
             search.plan.analysis.text,
             pool,
-            await self._reranked(search, pool[: self._settings.reranked]),
+            search.reranked,
             search.evidence,
             limit=search.plan.limit,
             settings=self._settings,
             now=self._clock.now(),
         )
 
-    async def _reranked(self, search: _Search, pool: Sequence[Contender]) -> list[float] | None:
-        """Scores of the pool by who looks at it again, if anybody does."""
+    async def _reranked(self, search: _Search, pool: Sequence[Contender]) -> Reranked | None:
+        """What whoever looks at the pool again thinks of it, if anybody does."""
         if not pool:
             return None
         if self._reranker is not None:
@@ -184,12 +187,11 @@ class Retriever:
             except ModelUnavailable:
                 search.degraded.append(RERANKER_UNAVAILABLE)
             else:
-                search.reranker = self._reranker.name
-                return scores
+                return Reranked(self._reranker.name, scores, self._settings.rerank_weight)
         if self._ranker is None or search.evidence is None:
             return None
-        search.reranker = self._ranker.name
-        return self._ranker.scores(search.plan.analysis.text, pool, search.evidence)
+        scores = self._ranker.scores(search.plan.analysis.text, pool, search.evidence)
+        return Reranked(self._ranker.name, scores, self._settings.ranker_weight)
 
     async def _joined(
         self, search: _Search, ranked: Sequence[Ranked], snapshot: SearchSnapshot
@@ -236,7 +238,7 @@ class _Search:
     passages: dict[int, Passage] = field(default_factory=dict)
     sentences: dict[int, tuple[SentenceScore, ...]] = field(default_factory=dict)
     evidence: RankingEvidence | None = None
-    reranker: str | None = None
+    reranked: Reranked | None = None
     degraded: list[str] = field(default_factory=list)
 
     @property

@@ -44,6 +44,7 @@ TUNABLE: Mapping[str, Range | None] = MappingProxyType(
         "retrieval.rerank": None,
         "retrieval.reranked": Range(1, 100),
         "retrieval.rerank_weight": Range(0.0, 1.0),
+        "retrieval.ranker_weight": Range(0.0, 1.0),
         "retrieval.near_duplicates": Range(0.0, 1.0),
         "retrieval.diversity": Range(0.0, 1.0),
         "retrieval.freshness_weight": Range(0.0, 1.0),

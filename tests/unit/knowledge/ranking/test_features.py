@@ -85,11 +85,9 @@ def test_siblings_are_other_chunks_of_the_document(pool, evidence):
     assert columns["siblings"] == [0.5] * 4
 
 
-def test_numbers_and_names_are_looked_for_as_written(pool, evidence):
-    columns = feature_columns("Was Farol built in 1912 or 1913?", pool, evidence)
-    assert columns["numbers"] == [0.5] * 4
-    assert columns["capitals"] == [1.0] * 4
-    assert columns["query.is_question"] == [1.0] * 4
+def test_a_question_is_told_by_its_mark(pool, evidence):
+    assert feature_columns("Was Farol built?", pool, evidence)["query.is_question"] == [1.0] * 4
+    assert feature_columns("Farol", pool, evidence)["query.is_question"] == [0.0] * 4
 
 
 def test_a_chunk_without_sentence_vectors_has_its_own(pool, evidence):

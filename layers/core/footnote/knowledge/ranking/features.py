@@ -8,7 +8,6 @@ question it has: one whose words stand in one place, or one that a whole topic a
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ LEADERS = 10
 
 OWN = (
     "cosine", "bm25_of_best", "bm25_of_ideal", "sentence", "coverage", "window", "together", "near",
-    "feedback", "centroid", "sibling", "siblings", "length", "numbers", "capitals",
+    "feedback", "centroid", "sibling", "siblings", "length",
 )  # fmt: skip
 RELATIVE = tuple(f"{name}-best" for name in OWN)
 QUERY = (
@@ -37,8 +36,6 @@ _FEEDBACK_WEIGHT = 0.5
 _SHARPNESS = 10.0
 _K1_PLUS_1 = 2.2
 _SIBLINGS = 4
-_NUMBER = re.compile(r"\d+")
-_CAPITALISED = re.compile(r"\b[A-Z][\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def feature_columns(
         | _words(chunks, evidence)
         | _company(pool, chunks)
         | _siblings(pool)
-        | _surface(query, pool, chunks)
+        | {"length": [math.log1p(chunk.length) / 5 for chunk in chunks]}
     )
     relative = {f"{name}-best": _minus_best(columns[name]) for name in OWN}
     of_query = _of_query(query, pool, columns, evidence)
@@ -161,28 +158,6 @@ def _siblings(pool: Sequence[Contender]) -> dict[str, list[float]]:
         best.append(others[0] if others else 0.0)
         count.append(min(len(own), _SIBLINGS) / _SIBLINGS)
     return {"sibling": best, "siblings": count}
-
-
-def _surface(
-    query: str, pool: Sequence[Contender], chunks: Sequence[ChunkEvidence]
-) -> dict[str, list[float]]:
-    """Length, and the share of the query's numbers and capitalised words that stand in the text."""
-    numbers = set(_NUMBER.findall(query))
-    capitals = set(_CAPITALISED.findall(query[1:]))
-    texts = [_whole(one.passage) for one in pool]
-    return {
-        "length": [math.log1p(chunk.length) / 5 for chunk in chunks],
-        "numbers": [_share(numbers, text) for text in texts],
-        "capitals": [_share(capitals, text) for text in texts],
-    }
-
-
-def _whole(passage: Passage) -> str:
-    return "\n".join((passage.title, " > ".join(passage.heading_path), passage.text))
-
-
-def _share(wanted: set[str], text: str) -> float:
-    return sum(word in text for word in wanted) / len(wanted) if wanted else 0.0
 
 
 def _minus_best(values: Sequence[float]) -> list[float]:

@@ -16,6 +16,15 @@ from footnote.knowledge.trace import Outcome
 from footnote.platform.settings import RetrievalSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A reranker's scores, and how much they weigh beside the fused ones."""
+
+    name: str
+    scores: Sequence[float]
+    weight: float
+
+
 @dataclass(slots=True)
 class Ranked:
     """A candidate on its way through the ranking.
@@ -40,7 +49,7 @@ class Ranked:
 def rank(
     query: str,
     pool: Sequence[Contender],
-    reranked: Sequence[float] | None,
+    reranked: Reranked | None,
     evidence: RankingEvidence | None,
     *,
     limit: int,
@@ -52,15 +61,15 @@ def rank(
     Args:
         query: The text of the query.
         pool: Best fused score first.
-        reranked: The reranker's scores of the first so many of the pool, or `None` without one.
+        reranked: What a reranker thinks of the first so many of the pool, or `None` without one.
         evidence: Has everybody's cosine with everybody where diversity is on.
         limit: How many to keep.
         settings: Weights and thresholds of the stages.
         now: For the age of documents.
     """
-    ranked = _blended(pool, reranked, settings.rerank_weight)
+    ranked = _blended(pool, reranked)
     _add_signals(query, ranked, settings, now)
-    head = len(reranked) if reranked is not None else len(ranked)
+    head = len(reranked.scores) if reranked is not None else len(ranked)
     ordered = [*_by_score(ranked[:head]), *_by_score(ranked[head:])]
     if settings.diversity > 0 and evidence is not None:
         ordered = _diversified(ordered, pool, evidence, settings.diversity)
@@ -68,14 +77,15 @@ def rank(
     return ordered
 
 
-def _blended(pool: Sequence[Contender], reranked: Sequence[float] | None, weight: float) -> list[Ranked]:
+def _blended(pool: Sequence[Contender], reranked: Reranked | None) -> list[Ranked]:
     ranked = [Ranked(one, place, one.fused) for place, one in enumerate(pool, start=1)]
     if reranked is None:
         return ranked
-    final = blend(reranked, [one.fused for one in pool[: len(reranked)]], weight)
-    for one, score, opinion in zip(ranked, final, reranked, strict=False):
+    scores = reranked.scores
+    final = blend(scores, [one.fused for one in pool[: len(scores)]], reranked.weight)
+    for one, score, opinion in zip(ranked, final, scores, strict=False):
         one.score, one.rerank_score = score, opinion
-    by_opinion = sorted(range(len(reranked)), key=lambda place: (-reranked[place], place))
+    by_opinion = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
     for position, place in enumerate(by_opinion, start=1):
         ranked[place].rerank_rank = position
     return ranked
