@@ -86,7 +86,12 @@ async def test_constraints_hold_in_both_legs(world, harbour, case):
 
 
 async def test_constraints_come_before_the_ranking(world, harbour):
-    phrases = {"northern harbour": RULES, "master of the ship": CREW, "menu changes": MENU, "Winter verlassen": HAUS}
+    phrases = {
+        "northern harbour": RULES,
+        "master of the ship": CREW,
+        "menu changes": MENU,
+        "Winter verlassen": HAUS,
+    }
     for phrase, name in phrases.items():
         for limit in (1, 2):
             by_words, by_vector = await found(world, harbour, limit=limit, phrases=(phrase,))
