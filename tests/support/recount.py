@@ -32,7 +32,8 @@ _STORED_POSTINGS = """
        AND i.weights[array_position(i.term_ids, e.term_id)] = e.entry >> 16 & 65535
 """
 _COUNTED_POSTINGS = f"""
-    SELECT a.chunk_id, w.lexeme, knowledge.term_frequency(w.positions, w.weights), a.lexical_length::int, true
+    SELECT a.chunk_id, w.lexeme, knowledge.term_frequency(w.positions, w.weights), a.lexical_length::int,
+           true
       FROM ({_ACTIVE}) a, unnest(a.lexemes) w
 """
 _STORED_CHUNKS = """
@@ -40,12 +41,14 @@ _STORED_CHUNKS = """
       FROM knowledge.indexed_chunks i WHERE i.organization_id = %(organization)s
 """
 _COUNTED_CHUNKS = f"""
-    SELECT a.chunk_id, a.document_id, a.lexical_length, length(a.lexemes), length(a.lexemes) FROM ({_ACTIVE}) a
+    SELECT a.chunk_id, a.document_id, a.lexical_length, length(a.lexemes), length(a.lexemes)
+      FROM ({_ACTIVE}) a
 """
 # A block is where the next removal looks for its postings.
 _MISPLACED = """
     SELECT p.term_id, p.level, p.first_number
-      FROM (SELECT *, lead(first_number) OVER (PARTITION BY term_id, level ORDER BY first_number) AS next_number
+      FROM (SELECT *, lead(first_number) OVER (
+                       PARTITION BY term_id, level ORDER BY first_number) AS next_number
               FROM knowledge.postings WHERE organization_id = %(organization)s) p
      WHERE cardinality(p.entries) NOT BETWEEN 1 AND 128
         OR EXISTS (SELECT FROM unnest(p.entries) AS e
