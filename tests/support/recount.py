@@ -21,7 +21,7 @@ _STORED_TERMS = """
     SELECT term, document_frequency FROM knowledge.lexicon WHERE organization_id = %(organization)s
 """
 _COUNTED_TERMS = f"SELECT w.lexeme, count(*) FROM ({_ACTIVE}) a, unnest(a.lexemes) w GROUP BY w.lexeme"
-# Of each posting: its chunk, word, frequency and the chunk's length, as the blocks and as the chunks have them.
+# Of each posting its chunk, word, frequency and length of the chunk, as the blocks and as the chunks have it.
 _STORED_POSTINGS = """
     SELECT i.chunk_id, l.term, (e.entry >> 16 & 255)::int, (e.entry & 65535)::int, i.chunk_id IS NOT NULL
       FROM (SELECT p.*, unnest(p.entries) AS entry FROM knowledge.postings p
