@@ -54,6 +54,18 @@ async def test_places_are_those_in_title_and_text(world, organization, chunks):
     assert found.chunks[chunks["otter.txt"]].length == 9
 
 
+async def test_words_of_two_languages_are_not_counted_twice(world, organization):
+    text = "Der Leuchtturm steht in Hamburg. Der alte Leuchtturm hat einen Garten am Ufer."
+    await world.drop(organization, "turm.txt", text)
+    (chunk,) = (await chunks_of(world, organization)).values()
+    async with world.search.snapshot(organization) as snapshot:
+        found = await snapshot.evidence(LexicalQuery("Leuchtturm in Hamburg", "de"), [chunk], ())
+    positions = {found.terms[number].term: places for number, places in found.chunks[chunk].positions.items()}
+    assert len(positions["leuchtturm"]) == 2
+    assert len(positions["hamburg"]) == 1
+    assert {len(term.positions) for term in found.terms} == {1}
+
+
 async def test_leaders_are_compared_in_their_order(world, organization, chunks):
     leaders = [chunks["heron.txt"], chunks["otter.txt"]]
     found = await evidence(world, organization, "otter", list(chunks.values()), leaders)

@@ -12,13 +12,16 @@ from footnote.stores.postgres.lexical_index import LEXEMES
 
 # A place is the term's number << 16 | position; PostgreSQL keeps no position above 16,383.
 _PLACE_BITS = 16
+# Places in the analysis of the text's own language (label C) count only for words that English does not know.
+_PLACES = """unnest(w.positions, w.weights) AS p (place, label)
+                 WHERE p.label <> 'C' OR NOT 'D' = ANY(w.weights)"""
 
 TERMS = f"""
     WITH parsed AS (
         SELECT to_tsvector('english', %(common)s) AS plain, %(native)s::text AS native,
                %(configuration)s::text AS configuration
     )
-    SELECT w.lexeme AS term, w.positions,
+    SELECT w.lexeme AS term, ARRAY(SELECT p.place FROM {_PLACES}) AS positions,
            ln(1 + (k.chunk_count - coalesce(l.document_frequency, 0) + .5::float8)
                   / (coalesce(l.document_frequency, 0) + .5)) AS idf
       FROM (SELECT coalesce(max(chunk_count), 0) AS chunk_count FROM knowledge.corpora
@@ -31,7 +34,7 @@ TERMS = f"""
 CHUNKS = f"""
     SELECT c.chunk_id, c.lexical_length,
            ARRAY(SELECT array_position(%(terms)s::text[], w.lexeme) - 1 << {_PLACE_BITS} | place
-                   FROM unnest(c.lexemes) AS w CROSS JOIN unnest(w.positions) AS place
+                   FROM unnest(c.lexemes) AS w CROSS JOIN LATERAL (SELECT p.place FROM {_PLACES}) AS found
                   WHERE w.lexeme = ANY(%(terms)s::text[])) AS places,
            ARRAY(SELECT (1 - (v.embedding <=> o.embedding))::float8
                    FROM unnest(%(leaders)s::bigint[]) WITH ORDINALITY AS leader (chunk_id, number)
