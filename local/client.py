@@ -223,9 +223,9 @@ class ApiClient:
         """One page of the user's conversations, newest first."""
         return self._call("GET", "/chat/sessions", params=query)
 
-    def messages(self, session_id: str) -> Json:
-        """A conversation, as it was answered."""
-        return self._call("GET", f"/chat/sessions/{session_id}/messages")
+    def messages(self, session_id: str, **query: Any) -> Json:
+        """One page of a conversation, as it was answered, oldest first."""
+        return self._call("GET", f"/chat/sessions/{session_id}/messages", params=query)
 
     def delete_session(self, session_id: str) -> None:
         """Deletes a conversation."""

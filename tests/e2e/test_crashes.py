@@ -50,6 +50,15 @@ def _load(client: ApiClient, answered: list[str], stop: threading.Event):
             answered.append(reply["message_id"])
 
 
+def _messages(client: ApiClient, session: str):
+    """All pages of a conversation: cached answers make many turns."""
+    after = 0
+    while after is not None:
+        page = client.messages(session, after=after, limit=200)
+        yield from page["messages"]
+        after = page["next_after"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("victim", ["postgres", "redis", "aws", "models", "function ingestion", "supervisor"])
@@ -81,7 +90,7 @@ def test_nothing_is_lost_when_a_process_is_killed(fragile, victim):
         stored = {
             message["id"]
             for session in again.sessions()["sessions"]
-            for message in again.messages(session["id"])["messages"]
+            for message in _messages(again, session["id"])
         }
         assert set(answered) <= stored
         for number in range(1, len(ids) + 1):
