@@ -88,7 +88,7 @@ class ChatSource(BaseModel):
 
 
 class ChatCachePath(BaseModel):
-    """How a cached answer was found: `exact`, or `semantic` by a question that asks the same in other words."""
+    """How a cached answer was found: `exact`, or `semantic` by a question that asks the same otherwise."""
 
     way: Literal["exact", "semantic"]
     tier: Literal["memory", "redis", "store"]

@@ -59,7 +59,6 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
     "routed by query type": {"routing": "by_type"},
     "with diversity .2": {"diversity": 0.2},
     "with titles .1": {"title_weight": 0.1},
-    "near-duplicates kept": {"near_duplicates": None},
 }
 
 

@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "layers" / "core" / "footnote"
-AREAS = ("identity", "quota", "billing", "knowledge", "models", "chat", "evaluation", "security", "operations")
+AREAS = (
+    "identity", "quota", "billing", "knowledge", "models", "chat", "evaluation", "security", "operations",
+)  # fmt: skip
 HANDLER_LINES = 60
 
 

@@ -28,6 +28,7 @@ class Plan:
         filters: Of the request and of the query together.
         strategy: `hybrid`, `lexical` or `vector`.
         limit: How many passages.
+        is_adaptive: As many as the question needs, rather than as many as were asked for.
         lexical: For the lexical leg.
         vector: What is searched for, where it is not simply the embedding of the words.
         own_vector: Embedding of the words, where it is known already.
@@ -38,6 +39,7 @@ class Plan:
     filters: SearchFilters
     strategy: str
     limit: int
+    is_adaptive: bool
     lexical: LexicalQuery
     vector: Sequence[float] | None = None
     own_vector: Sequence[float] | None = None
@@ -63,6 +65,7 @@ def plan(
         filters=narrowed,
         strategy=analysis.strategy if strategy == "auto" else strategy,
         limit=analysis.depth if limit is None else limit,
+        is_adaptive=limit is None,
         lexical=LexicalQuery(analysis.text, analysis.language, _weighted(expansions)),
         vector=asked.vector,
         own_vector=asked.own_vector,

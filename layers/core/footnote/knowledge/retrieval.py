@@ -172,6 +172,7 @@ class Retriever:
             search.reranked,
             search.evidence,
             limit=search.plan.limit,
+            unrepeated=search.plan.is_adaptive,
             settings=self._settings,
             now=self._clock.now(),
         )

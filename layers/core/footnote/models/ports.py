@@ -106,7 +106,7 @@ class SentenceScore:
 
 @dataclass(frozen=True, slots=True)
 class PassagePart:
-    """A chunk within a passage that was joined from several: a span of its text, and the chunk's own score."""
+    """A chunk within a passage joined from several: a span of its text, and the chunk's own score."""
 
     start: int
     end: int

@@ -166,8 +166,10 @@ class RetrievalSettings(Section):
     """Hybrid search. Defaults measured in measurements.md, part 1.
 
     `routing` is what the strategy `auto` does: `measured` searches both ways unless only exact words can be
-    meant, `by_type` follows the table of section 3.2. `rewrite_with_model` has follow-up questions worded anew
-    by the language model, where one is configured; a search waits for it no longer than `rewrite_timeout_s`.
+    meant, `by_type` follows the table of section 3.2. `near_duplicates` is the likeness from which a passage
+    is left out of those that an answer rests on; a search for a number of passages shows them all.
+    `rewrite_with_model` has follow-up questions worded anew by the language model, where one is configured; a
+    search waits for it no longer than `rewrite_timeout_s`.
     """
 
     candidates: int = 100
@@ -208,9 +210,10 @@ class ChatSettings(Section):
 
     `passages` is how many an answer may rest on, as many as the question's kind needs by default.
     `context_tokens` holds all of them with their headers; `context_token_factor` is how many tokens the
-    generation model makes of one of the embedding model's, which count. `passage_order` is that of the prompt:
-    by rank, or with the best at both ends. `unsupported` is what becomes of sentences that no passage supports:
-    marked in the answer's metadata, dropped (a stream then waits for the end of each sentence), or kept.
+    generation model makes of one of the embedding model's, which count. `passage_order` is that of the
+    prompt: by rank, or with the best at both ends. `unsupported` is what becomes of sentences that no passage
+    supports: marked in the answer's metadata, dropped (a stream then waits for the end of each sentence), or
+    kept.
     """
 
     passages: int | None = None
@@ -227,8 +230,8 @@ class ChatSettings(Section):
 class CacheSettings(Section):
     """Caches of sections 6.5 and 11.2. Terms are those of Redis; the store keeps ten times as long.
 
-    Each kind can be switched off, as can the tiers `redis` and `store`. `semantic` finds cached answers by the
-    meaning of their question: cosine of at least `semantic_threshold` and the second check of
+    Each kind can be switched off, as can the tiers `redis` and `store`. `semantic` finds cached answers by
+    the meaning of their question: cosine of at least `semantic_threshold` and the second check of
     `footnote/chat/caching/sameness` among the `semantic_candidates` nearest of the last `semantic_questions`.
     Answers of a model at more than `max_temperature` are not kept. `wait_s` is how long a question waits for
     the same question that is being answered just now.

@@ -42,7 +42,7 @@ def _contender(at, text, age_days):
 def ranked(pool, scores=None, evidence=None, limit=10, query="leave", **changes):
     settings = RetrievalSettings(**changes)
     reranked = None if scores is None else Reranked("told", scores, 0.7)
-    return rank(query, pool, reranked, evidence, limit=limit, settings=settings, now=NOW)
+    return rank(query, pool, reranked, evidence, limit=limit, unrepeated=True, settings=settings, now=NOW)
 
 
 def kept(result):

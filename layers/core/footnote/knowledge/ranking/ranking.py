@@ -53,6 +53,7 @@ def rank(
     evidence: RankingEvidence | None,
     *,
     limit: int,
+    unrepeated: bool,
     settings: RetrievalSettings,
     now: datetime,
 ) -> list[Ranked]:
@@ -64,6 +65,7 @@ def rank(
         reranked: What a reranker thinks of the first so many of the pool, or `None` without one.
         evidence: Has everybody's cosine with everybody where diversity is on.
         limit: How many to keep.
+        unrepeated: Whether passages that repeat a better one are left out.
         settings: Weights and thresholds of the stages.
         now: For the age of documents.
     """
@@ -73,7 +75,7 @@ def rank(
     ordered = [*_by_score(ranked[:head]), *_by_score(ranked[head:])]
     if settings.diversity > 0 and evidence is not None:
         ordered = _diversified(ordered, pool, evidence, settings.diversity)
-    _select(ordered, limit, settings)
+    _select(ordered, limit, settings.near_duplicates if unrepeated else None, settings.cut_below)
     return ordered
 
 
@@ -118,16 +120,18 @@ def _diversified(
     return [ordered[place] for place, _ in diversified([one.score for one in ordered], cosines, weight)]
 
 
-def _select(ordered: Sequence[Ranked], limit: int, settings: RetrievalSettings) -> None:
+def _select(
+    ordered: Sequence[Ranked], limit: int, near_duplicates: float | None, cut_below: float | None
+) -> None:
     """Says of each why it stays or goes. What nobody asks for any more is not looked at for repetitions."""
     kept: list[Ranked] = []
-    seen = Unrepeated(settings.near_duplicates) if settings.near_duplicates is not None else None
+    seen = Unrepeated(near_duplicates) if near_duplicates is not None else None
     best = ordered[0].score if ordered else 0.0
     for one in ordered:
         if len(kept) >= limit:
             one.outcome, one.reason = Outcome.BELOW_LIMIT, f"{limit} better passages were found."
-        elif settings.cut_below is not None and one.score < settings.cut_below * best:
-            one.outcome, one.reason = Outcome.BELOW_CUT, f"Below {settings.cut_below:g} of the best score."
+        elif cut_below is not None and one.score < cut_below * best:
+            one.outcome, one.reason = Outcome.BELOW_CUT, f"Below {cut_below:g} of the best score."
         elif seen and (repeated := seen.take(one.contender.passage.text)) is not None:
             original = kept[repeated].contender.passage
             one.outcome = Outcome.NEAR_DUPLICATE
