@@ -192,7 +192,7 @@ class RetrievalSettings(Section):
     reranked: int = 40
     rerank_weight: float = 0.7
     ranker_weight: float = 0.8
-    near_duplicates: float | None = 0.9
+    near_duplicates: float | None = 0.8
     diversity: float = 0.0
     freshness_weight: float = 0.0
     freshness_half_life_days: float = 180.0
