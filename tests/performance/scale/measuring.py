@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
-from footnote.knowledge import Candidate, SearchFilters
+from footnote.knowledge import Candidate, FeatureRanker, Retriever, SearchFilters, load_ensemble
 from footnote.knowledge.ports import DenseQuery, LexicalQuery
+from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
+from footnote.platform.settings import RetrievalSettings
 from footnote.stores.postgres.search import PostgresSearchStore
 from footnote.stores.postgres.vectors import vector_literal
 from tests.performance.figures import percentile
@@ -66,6 +69,14 @@ class Searches:
 
     def __init__(self, store: PostgresSearchStore, material: Material) -> None:
         self._store = store
+        self._questions = material.questions
+        self._retriever = Retriever(
+            store,
+            material.embedder,
+            RetrievalSettings(),
+            SystemClock(),
+            ranker=FeatureRanker(load_ensemble()),
+        )
         self._lexical = [LexicalQuery(question, "en") for question in material.questions]
         self._dense = [
             DenseQuery([float(value) for value in vector], material.model)
@@ -73,20 +84,27 @@ class Searches:
         ]
 
     async def legs(self, organization_id: UUID, filters: SearchFilters) -> dict[str, Latency]:
-        """Lexical, dense and hybrid search with 100 candidates per leg, and the best ten passages read."""
+        """Lexical, dense and hybrid search with 100 candidates per leg, and the best ten passages read; and
+        the whole search as `POST /search` runs it: question understood and embedded, candidates ranked again.
+        """
         context = OrganizationContext(organization_id)
         legs: dict[str, tuple[Sequence[LexicalQuery | None], Sequence[DenseQuery | None]]] = {
             "lexical": (self._lexical, [None] * len(self._dense)),
             "dense": ([None] * len(self._lexical), self._dense),
             "hybrid": (self._lexical, self._dense),
         }
-        return {
+        found = {
             name: await _timed([
                 _bind(self._search, context, lexical, dense, filters)
                 for lexical, dense in zip(*queries, strict=True)
             ])
             for name, queries in legs.items()
         }  # fmt: skip
+        whole = [
+            partial(self._retriever.retrieve, context, question, filters=filters, limit=DEPTH)
+            for question in self._questions
+        ]
+        return {**found, "whole": await _timed(whole)}
 
     async def nearest(
         self, organization_id: UUID, filters: SearchFilters, limit: int = DEPTH
