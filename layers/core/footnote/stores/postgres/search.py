@@ -30,11 +30,13 @@ from footnote.stores.postgres.search_eligible import Way, ways
 from footnote.stores.postgres.vectors import vector_literal
 
 # What the way depends on. The settings are those of this transaction's index scans; where there is an index,
-# the planner, whose statistics may be old, is not to sort the vectors instead.
+# the planner, whose statistics may be old, is not to sort the vectors instead. The more vectors there are, the
+# more of them have to be looked at for the same recall; 1,000 is pgvector's own limit.
 _CORPUS = """
     SELECT coalesce(c.chunk_count, 0) AS chunks, coalesce(c.corpus_version, 0) AS version,
            m.embedding_model_id AS model_id, m.dimension, coalesce(i.is_ready, false) AS has_index,
-           set_config('hnsw.ef_search', %(ef_search)s, true),
+           set_config('hnsw.ef_search', least(1000, %(ef_search)s * greatest(
+               1, sqrt(coalesce(c.chunk_count, 0) / 100000.0)))::int::text, true),
            set_config('hnsw.iterative_scan', 'relaxed_order', true),
            set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s, true),
            CASE WHEN i.is_ready THEN set_config('enable_sort', 'off', true) END
@@ -278,7 +280,7 @@ class PostgresSearchSnapshot:
         values = {
             "model": dense.model.name if dense else None,
             "revision": dense.model.revision if dense else None,
-            "ef_search": str(self._settings.hnsw_ef_search),
+            "ef_search": self._settings.hnsw_ef_search,
             "max_scan_tuples": str(self._settings.hnsw_max_scan_tuples),
         }
         (row,) = await self._rows(_CORPUS, values)
