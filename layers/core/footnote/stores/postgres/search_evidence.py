@@ -32,15 +32,18 @@ TERMS = f"""
      ORDER BY w.positions[1], w.lexeme
 """
 CHUNKS = f"""
+    WITH ahead AS MATERIALIZED (
+        SELECT leader.number, v.embedding
+          FROM unnest(%(leaders)s::bigint[]) WITH ORDINALITY AS leader (chunk_id, number)
+         CROSS JOIN LATERAL (
+             SELECT embedding FROM knowledge.chunk_vectors
+              WHERE organization_id = %(organization_id)s AND chunk_id = leader.chunk_id OFFSET 0) v
+    )
     SELECT c.chunk_id, c.lexical_length,
            ARRAY(SELECT array_position(%(terms)s::text[], w.lexeme) - 1 << {_PLACE_BITS} | place
                    FROM unnest(c.lexemes) AS w CROSS JOIN LATERAL (SELECT p.place FROM {_PLACES}) AS found
                   WHERE w.lexeme = ANY(%(terms)s::text[])) AS places,
-           ARRAY(SELECT (1 - (v.embedding <=> o.embedding))::float8
-                   FROM unnest(%(leaders)s::bigint[]) WITH ORDINALITY AS leader (chunk_id, number)
-                   JOIN knowledge.chunk_vectors o
-                     ON o.organization_id = %(organization_id)s AND o.chunk_id = leader.chunk_id
-                  ORDER BY leader.number) AS leaders
+           ARRAY(SELECT 1 - (v.embedding <=> l.embedding) FROM ahead l ORDER BY l.number) AS leaders
       FROM unnest(%(chunk_ids)s::bigint[]) AS wanted (chunk_id)
      CROSS JOIN LATERAL (
          SELECT chunk_id, lexical_length, lexemes FROM knowledge.chunks
