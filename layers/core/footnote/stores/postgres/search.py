@@ -74,9 +74,14 @@ _PASSAGES = """
     SELECT c.organization_id, c.chunk_id, c.document_id, c.version, c.ordinal, d.title, d.filename, c.text,
            c.char_start, c.char_end, c.heading_path, d.unit_kind, c.unit_from, c.unit_to, c.unit_label,
            c.language, d.updated_at
-      FROM knowledge.chunks c JOIN knowledge.documents d USING (organization_id, document_id)
-     WHERE c.organization_id = %(organization_id)s AND c.chunk_id = ANY(%(chunk_ids)s)
-       AND c.version = d.active_version
+      FROM unnest(%(chunk_ids)s::bigint[]) AS wanted (chunk_id)
+     CROSS JOIN LATERAL (
+         SELECT * FROM knowledge.chunks
+          WHERE organization_id = %(organization_id)s AND chunk_id = wanted.chunk_id OFFSET 0) c
+     CROSS JOIN LATERAL (
+         SELECT title, filename, unit_kind, active_version, updated_at FROM knowledge.documents
+          WHERE organization_id = %(organization_id)s AND document_id = c.document_id OFFSET 0) d
+     WHERE c.version = d.active_version
 """
 # Words of one analysis only: a word that both find in two forms would count twice in a share of words.
 _ANALYZE = """
