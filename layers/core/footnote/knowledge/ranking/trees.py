@@ -32,40 +32,28 @@ class Tree:
     right: tuple[int, ...]
     leaf: tuple[float, ...]
 
-    def add_to(self, totals: list[float], columns: Sequence[_Column]) -> None:
-        """Adds each row's leaf to its total."""
-        everybody = (1 << len(totals)) - 1
+    def add_to(self, sums: dict[int, float], columns: Sequence[_Column], everybody: int) -> None:
+        """Adds each leaf to the sum of the rows that come to it, a set of rows being an integer's bits."""
         waiting = [(0 if self.feature else ~0, everybody)]
         while waiting:
             node, rows = waiting.pop()
-            if node < 0:
-                _add(totals, rows, self.leaf[~node])
-                continue
-            low = rows & columns[self.feature[node]].at_most(self.threshold[node])
-            if low:
-                waiting.append((self.left[node], low))
-            if low != rows:
-                waiting.append((self.right[node], rows ^ low))
+            while node >= 0:
+                values, first = columns[self.feature[node]]
+                low = rows & first[bisect_right(values, self.threshold[node])]
+                if low and low != rows:
+                    waiting.append((self.right[node], rows ^ low))
+                    rows = low
+                node = self.left[node] if low else self.right[node]
+            sums[rows] = sums.get(rows, 0.0) + self.leaf[~node]
 
 
-def _add(totals: list[float], rows: int, value: float) -> None:
-    while rows:
-        lowest = rows & -rows
-        totals[lowest.bit_length() - 1] += value
-        rows ^= lowest
+_Column = tuple[list[float], list[int]]
+"""A feature's values, ascending, and for each number of them the rows that have the first so many."""
 
 
-class _Column:
-    """One feature of all rows. A set of rows is an integer with a bit for each."""
-
-    def __init__(self, values: Sequence[float]) -> None:
-        order = sorted(range(len(values)), key=values.__getitem__)
-        self._sorted = [values[row] for row in order]
-        self._first = list(accumulate((1 << row for row in order), or_, initial=0))
-
-    def at_most(self, limit: float) -> int:
-        """The rows whose value is at most `limit`."""
-        return self._first[bisect_right(self._sorted, limit)]
+def _column(values: Sequence[float]) -> _Column:
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return [values[row] for row in order], list(accumulate((1 << row for row in order), or_, initial=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +66,20 @@ class Ensemble:
 
     def predict(self, columns: Mapping[str, Sequence[float]]) -> list[float]:
         """One score a row; higher is better, the scale is the model's own."""
-        ordered = [_Column(columns[name]) for name in self.features]
-        totals = [0.0] * (len(columns[self.features[0]]) if self.features else 0)
+        if not self.features:
+            return []
+        ordered = [_column(columns[name]) for name in self.features]
+        count = len(columns[self.features[0]])
+        sums: dict[int, float] = {}
         for tree in self.trees:
-            tree.add_to(totals, ordered)
+            tree.add_to(sums, ordered, (1 << count) - 1)
+        totals = [0.0] * count
+        for rows, value in sums.items():
+            left = rows
+            while left:
+                lowest = left & -left
+                totals[lowest.bit_length() - 1] += value
+                left ^= lowest
         return totals
 
 
