@@ -16,11 +16,17 @@ DIMENSION = 384
 SETTINGS = RetrievalSettings(vector_index_from=400, vector_index_until=200, hnsw_build_workers=0)
 
 
+MODEL = EmbeddingModel("none", "1", DIMENSION)
+
+
 class Nowhere:
-    """An embedder whose vectors nobody looks at."""
+    """An embedder whose vectors all point the same way."""
+
+    async def model(self):
+        return MODEL
 
     async def embed_queries(self, texts):
-        return [[0.0] * DIMENSION for _ in texts]
+        return [[1.0] + [0.0] * (DIMENSION - 1) for _ in texts]
 
 
 def normalised(rng, count):
@@ -35,7 +41,7 @@ def material():
     sentences = [[" ".join(rng.choice(words, 8)) + "." for _ in range(5)] for _ in range(50)]
     questions = [" ".join(rng.choice(words, 3)) for _ in range(12)]
     vectors, asked = normalised(rng, 50), normalised(rng, 12)
-    return Material(sentences, vectors, questions, asked, Nowhere(), EmbeddingModel("none", "1", DIMENSION))
+    return Material(sentences, vectors, questions, asked, Nowhere(), MODEL)
 
 
 def test_generated_chunks_repeat_and_differ(material):
