@@ -30,8 +30,8 @@ from footnote.stores.postgres.search_eligible import Way, ways
 from footnote.stores.postgres.vectors import vector_literal
 
 # What the way depends on. The settings are those of this transaction's index scans; where there is an index,
-# the planner, whose statistics may be old, is not to sort the vectors instead. The more vectors there are, the
-# more of them have to be looked at for the same recall; 1,000 is pgvector's own limit.
+# the planner, whose statistics may be old, is not to sort the vectors instead. The more vectors there are,
+# the more of them have to be looked at for the same recall; 1,000 is pgvector's own limit.
 _CORPUS = """
     SELECT coalesce(c.chunk_count, 0) AS chunks, coalesce(c.corpus_version, 0) AS version,
            m.embedding_model_id AS model_id, m.dimension, coalesce(i.is_ready, false) AS has_index,
