@@ -53,3 +53,12 @@ def test_signs_in_the_name_are_taken_literally():
     wanted = definition_of("What is C++ (the language)?")
     assert wanted is not None
     assert wanted.match("C++ (the language) is old.")
+
+
+def test_what_letters_stand_for_is_a_definition():
+    asked = definition_of("What does RAG stand for?")
+    assert asked is not None
+    assert asked.match("RAG, short for retrieval-augmented generation, is a way of answering questions.")
+    assert asked.match("RAG stands for retrieval-augmented generation.")
+    assert asked.match("Embedding: the vector that stands for the meaning of a text.") is None
+    assert definition_of("What does the manager do?") is None

@@ -10,6 +10,7 @@ import re
 
 _ASKS = re.compile(
     r"\s*(?:what|who)(?:\s+(?:is|are|was|were)|['’]s)\s+(?P<en>.+?)"
+    r"|\s*what\s+do(?:es)?\s+(?P<meaning>.+?)\s+(?:stand\s+for|mean)"
     r"|\s*(?:was|wer)\s+(?:ist|sind|war|waren)\s+(?P<de>.+?)"
     r"|\s*qu['’]est[- ]ce\s+(?:que|qu['’])\s*(?P<fr>.+?)"
     r"|\s*¿?\s*(?:qué|quién(?:es)?)\s+(?:es|son|fue|era)\s+(?P<es>.+?)"
@@ -23,7 +24,7 @@ _ARTICLE = re.compile(
     re.IGNORECASE,
 )
 _IS = (
-    r"(?:is|are|was|were|means|refers to|stands for|denotes|ist|sind|war|waren|bezeichnet|bedeutet|"
+    r"(?:is|are|was|were|means|refers to|stands for|short for|denotes|ist|sind|war|waren|bezeichnet|bedeutet|"
     r"est|sont|désigne|es|son|fue|era|significa|è|sono|é|são|foi|zijn|betekent)"
 )
 _LONGEST_SUBJECT = 5
