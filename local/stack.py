@@ -37,6 +37,8 @@ _TUNING = (
     "APP_CHAT__",
     "APP_CACHES__",
     "APP_EVALUATION__",
+    "APP_QUOTA__",
+    "APP_RATES__",
 )
 _GENERATION = "APP_GENERATION__"
 _RERANKING = "APP_RERANKING__"

@@ -18,6 +18,6 @@ compile() { # group, further options
 compile development "$@"
 compile training --constraints requirements/development.txt
 for group in local runtime migrations layer-core layer-api layer-identity layer-postgres layer-redis \
-    layer-documents layer-inference; do
+    layer-documents layer-inference layer-billing; do
     compile "$group" --constraints requirements/development.txt
 done

@@ -6,13 +6,13 @@ import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from footnote.composition.identity import Identity
+from footnote.composition.metering import Metering
 
 if TYPE_CHECKING:
     from footnote.models import Embedder, Generator, Reranker
 
 
-class Models(Identity):
+class Models(Metering):
     """The settings' models."""
 
     @cached_property

@@ -18,6 +18,7 @@ from footnote.models.ports import (
     Usage,
 )
 from footnote.models.prompts import NO_ANSWER, PROMPT_VERSION, build_messages, passage_frame
+from footnote.models.usage import ModelUsage, collecting_usage, report_usage
 
 __all__ = [
     "NO_ANSWER",
@@ -30,6 +31,7 @@ __all__ = [
     "GenerationDelta",
     "GenerationRequest",
     "Generator",
+    "ModelUsage",
     "PassagePart",
     "PassageVectors",
     "PromptPassage",
@@ -38,5 +40,7 @@ __all__ = [
     "Turn",
     "Usage",
     "build_messages",
+    "collecting_usage",
     "passage_frame",
+    "report_usage",
 ]

@@ -274,6 +274,42 @@ class EvaluationSettings(Section):
     retry_s: float = 15.0
 
 
+class QuotaSettings(Section):
+    """Holds and plans. `default_plan` is that of organizations that have subscribed to none."""
+
+    default_plan: str = "free"
+
+
+class RateSettings(Section):
+    """Requests a minute of one caller, by route class (section 7 of the reference document).
+
+    Plans, organizations, members and keys may have their own; those are read anew after `terms_keep_s`.
+    `address_per_minute` is for one address at routes that need no sign-in.
+    """
+
+    enabled: bool = True
+    default_per_minute: int = 100
+    chat_per_minute: int = 30
+    search_per_minute: int = 60
+    address_per_minute: int = 60
+    terms_keep_s: float = 10.0
+
+
+class BillingSettings(Section):
+    """Subscriptions, invoices and payments."""
+
+    provider: Literal["manual", "stripe"] = "manual"
+    prices_keep_s: float = 60.0
+
+
+class EventSettings(Section):
+    """The queue of events, and what is sent to people and to other systems."""
+
+    queue: str = "events"
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+
+
 class GatewaySettings(Section):
     """Browser access to the API."""
 
@@ -306,6 +342,10 @@ class Settings(BaseSettings):
     chat: ChatSettings = ChatSettings()
     caches: CacheSettings = CacheSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    quota: QuotaSettings = QuotaSettings()
+    rates: RateSettings = RateSettings()
+    billing: BillingSettings = BillingSettings()
+    events: EventSettings = EventSettings()
     gateway: GatewaySettings = GatewaySettings()
 
     @classmethod

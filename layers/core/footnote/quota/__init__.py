@@ -1,0 +1,62 @@
+"""What an organization may use: plans, meters, windows, holds, the usage ledger, rate limits."""
+
+from footnote.quota.admission import Admission, Hold, Work
+from footnote.quota.errors import (
+    BudgetExceeded,
+    IdempotencyKeyReused,
+    PlatformBudgetExceeded,
+    QuotaExceeded,
+    QuotaUnavailable,
+    RequestInProgress,
+    TooManyAtOnce,
+)
+from footnote.quota.meters import CAPPED, PERIODS, WARN_AT, Meter
+from footnote.quota.models import (
+    Denial,
+    Denied,
+    HoldRequest,
+    InProgress,
+    Mismatch,
+    Replayed,
+    Reservation,
+    Reserved,
+    Settled,
+    Settlement,
+    Stage,
+    Terms,
+    Used,
+    Window,
+)
+from footnote.quota.ports import QuotaStore
+
+__all__ = [
+    "CAPPED",
+    "PERIODS",
+    "WARN_AT",
+    "Admission",
+    "BudgetExceeded",
+    "Denial",
+    "Denied",
+    "Hold",
+    "HoldRequest",
+    "IdempotencyKeyReused",
+    "InProgress",
+    "Meter",
+    "Mismatch",
+    "PlatformBudgetExceeded",
+    "QuotaExceeded",
+    "QuotaStore",
+    "QuotaUnavailable",
+    "Replayed",
+    "RequestInProgress",
+    "Reservation",
+    "Reserved",
+    "Settled",
+    "Settlement",
+    "Stage",
+    "Terms",
+    "TooManyAtOnce",
+    "Used",
+    "Window",
+    "Work",
+]
