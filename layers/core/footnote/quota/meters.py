@@ -1,7 +1,7 @@
 """What is counted, in which unit, and over which period.
 
-The windows themselves are the store's (`quota.window_start` of migration 0009): they follow the database's clock
-in the organization's time zone.
+The windows themselves are the store's (`quota.window_start` of migration 0009): they follow the clock of the
+database, in the organization's time zone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Period = Literal["day", "month", "level"]
 class Meter(StrEnum):
     """Everything that is counted. All units are integers.
 
-    `INPUT_TOKENS` are all tokens of a prompt, `CACHED_TOKENS` those of them that the model's server had cached.
-    `COST` is what the platform pays for the organization (micro-USD), whether the customer is charged or not.
+    `INPUT_TOKENS` are all tokens of a prompt, `CACHED_TOKENS` those of them that the model's server kept.
+    `COST` is what the platform pays for the organization (micro-USD), whether it is charged or not.
     """
 
     MESSAGES = "messages"

@@ -22,7 +22,7 @@ class HoldRequest:
         hold_id: Names the hold in its organization; a request has the same id however often it is sent.
         request_hash: SHA-256 of all that the request asks for.
         feature: What it is for: `chat`, `search`, `explain`, `documents`, `ingestion`, `evaluation`.
-        units: Upper bounds by meter, `Meter.COST` in micro-USD; each meter that may be used is named, if with 0.
+        units: Upper bounds by meter, `Meter.COST` in micro-USD; each meter that may be used is named.
         ttl_s: Seconds after which the hold ends by itself: the time the work has left, and 30 seconds.
         dispatched: Whether work that costs something begins at once. A hold that ends by itself then leaves
             its estimate in the internal ledger.

@@ -14,8 +14,8 @@ from footnote.quota.models import HoldRequest, Reservation, Settled, Settlement,
 class QuotaStore(Protocol):
     """The authority on what may be used.
 
-    Every method is one transaction and raises `ServiceUnavailable` when the store is down. A call whose outcome
-    is unknown is repeated with the same hold, never with a new one.
+    Every method is one transaction and raises `ServiceUnavailable` when the store is down. A call of unknown
+    outcome is repeated with the same hold, never with a new one.
     """
 
     async def reserve(self, context: OrganizationContext, request: HoldRequest) -> Reservation:
@@ -35,7 +35,7 @@ class QuotaStore(Protocol):
     async def adjust(
         self, context: OrganizationContext, event_id: UUID, feature: str, units: Mapping[Meter, int]
     ) -> bool:
-        """Records, once, a change that nothing was reserved for, such as what a deletion frees; whether it was new."""
+        """Records, once, a change that nothing was reserved for, as a deletion; whether it was new."""
         ...
 
     async def terms(self, context: OrganizationContext) -> Terms:
