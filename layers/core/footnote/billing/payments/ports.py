@@ -1,0 +1,112 @@
+"""What subscriptions need of a payment provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+SubscriptionStatus = Literal["incomplete", "trialing", "active", "past_due", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who pays: an organization.
+
+    Attributes:
+        customer_ref: The provider's id of it; `None` before the first payment.
+    """
+
+    organization_id: UUID
+    name: str
+    email: str | None
+    customer_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PricedPlan:
+    """A plan's version as the provider is to charge it, monthly."""
+
+    plan: str
+    version: int
+    name: str
+    price_cents: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """How a new subscription is paid for.
+
+    Attributes:
+        url: Where the payer goes; `None` where nothing has to be done: the subscription is active at once.
+        customer_ref, subscription_ref: The provider's ids, as far as they exist already.
+    """
+
+    url: str | None
+    customer_ref: str | None = None
+    subscription_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSubscription:
+    """A subscription as the provider has it now.
+
+    Attributes:
+        plan, version: What is subscribed to, of the provider's own metadata.
+        changed_at: The provider's time of this state; an older one never replaces a newer one.
+    """
+
+    organization_id: UUID
+    customer_ref: str
+    subscription_ref: str
+    plan: str
+    version: int
+    status: SubscriptionStatus
+    period_start: datetime
+    period_end: datetime
+    cancel_at_period_end: bool
+    changed_at: datetime
+
+
+class PaymentProvider(Protocol):
+    """Takes money. Calls are idempotent by the key that they are given.
+
+    Raises `ServiceUnavailable` when the provider cannot be reached, `Conflict` when it refuses.
+    """
+
+    @property
+    def name(self) -> str:
+        """`manual` or `stripe`."""
+        ...
+
+    async def subscribe(
+        self, payer: Payer, plan: PricedPlan, *, success_url: str, cancel_url: str, key: str
+    ) -> Checkout:
+        """Begins a subscription."""
+        ...
+
+    async def portal(self, payer: Payer, *, return_url: str) -> str | None:
+        """Where the payer manages cards and receipts; `None` where there is no such place."""
+        ...
+
+    async def change_plan(
+        self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str
+    ) -> ProviderSubscription | None:
+        """Switches a running subscription now; the state after it, where the provider keeps one."""
+        ...
+
+    async def cancel(self, subscription_ref: str, *, at_period_end: bool, key: str) -> None:
+        """Ends a subscription now or at the end of its period; at once undone by `resume`."""
+        ...
+
+    async def resume(self, subscription_ref: str, *, key: str) -> None:
+        """Takes back a cancellation at the end of the period."""
+        ...
+
+    async def report_usage(
+        self, customer_ref: str, meter: str, units: int, *, event_id: str, at: datetime
+    ) -> None:
+        """Tells metered usage, counted once per `event_id`."""
+        ...
