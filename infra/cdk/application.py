@@ -1,0 +1,62 @@
+"""All stacks of one stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import App, Environment, Tags
+
+from infra.cdk.bundling import Assets
+from infra.cdk.config import StageConfig
+from infra.cdk.manifests import Manifests
+from infra.cdk.names import prefix
+from infra.cdk.stacks.api import ApiStack
+from infra.cdk.stacks.data import DataStack
+from infra.cdk.stacks.functions import FunctionsStack
+from infra.cdk.stacks.models import ModelsStack
+from infra.cdk.stacks.network import NetworkStack
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """The stacks of a stage."""
+
+    network: NetworkStack
+    data: DataStack
+    models: ModelsStack
+    functions: FunctionsStack
+    api: ApiStack
+
+
+def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -> Stacks:
+    """Adds the stacks of a stage to an application."""
+    where = Environment(account=config.account, region=config.region)
+    name = prefix(config)
+
+    def common(part: str) -> dict[str, object]:
+        return {
+            "stack_name": f"{name}-{part}",
+            "env": where,
+            "termination_protection": config.is_production,
+            "description": f"Footnote, {config.stage}: {part}",
+        }
+
+    network = NetworkStack(app, f"{name}-network", config=config, **common("network"))
+    data = DataStack(app, f"{name}-data", config=config, network=network, manifests=manifests, **common("data"))
+    models = ModelsStack(app, f"{name}-models", config=config, **common("models"))
+    functions = FunctionsStack(
+        app,
+        f"{name}-functions",
+        config=config,
+        network=network,
+        data=data,
+        manifests=manifests,
+        assets=assets,
+        **common("functions"),
+    )
+    api = ApiStack(
+        app, f"{name}-api", config=config, functions=functions, manifests=manifests, **common("api")
+    )
+    Tags.of(app).add("application", "footnote")
+    Tags.of(app).add("stage", config.stage)
+    return Stacks(network, data, models, functions, api)

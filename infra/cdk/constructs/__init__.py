@@ -1,0 +1,1 @@
+"""Parts that several stacks are made of."""

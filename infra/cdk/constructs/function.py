@@ -1,0 +1,233 @@
+"""One deployed function: code, layers, role, alias, alarms' metrics; all of it read from its `function.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from footnote.platform.manifest import FunctionManifest
+from infra.cdk.bundling import Assets
+from infra.cdk.config import StageConfig
+from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.logs import log_group
+from infra.cdk.environment import Places, environment
+from infra.cdk.names import endpoint_name, function_name
+from infra.cdk.stacks.data import DataStack
+from infra.cdk.stacks.network import NetworkStack
+from local.stack import readable_secrets
+
+# One megabyte of Lambda memory is 1/1769 of a CPU; nothing here needs more than the manifest says.
+_EXTENSION = lambda_.ParamsAndSecretsVersions.V1_0_103
+_BUCKET_ACTIONS = {
+    "read": ("s3:GetObject", "s3:GetObjectVersion"),
+    "write": ("s3:PutObject",),
+    "delete": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What all functions of a stage stand on."""
+
+    config: StageConfig
+    network: NetworkStack
+    data: DataStack
+    places: Places
+    assets: Assets
+    product: lambda_.ILayerVersion
+    packages: Mapping[tuple[str, ...], lambda_.ILayerVersion]
+
+
+class FootnoteFunction(Construct):
+    """A function with a role of its own, whose alias `live` is what everything calls.
+
+    Args:
+        platform: Where it runs.
+        manifest: What it is.
+
+    Attributes:
+        function: The function.
+        alias: Shifted to a new version at once, or by CodeDeploy where the stage has canaries.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, platform: Platform, manifest: FunctionManifest) -> None:
+        super().__init__(scope, construct_id)
+        self.manifest = manifest
+        self._platform = platform
+        config = platform.config
+        name = function_name(config, manifest.name)
+        logs = log_group(self, "Logs", config, name=f"/aws/lambda/{name}", absolute=True)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"Execution role of {name}",
+        )
+        logs.grant_write(self.role)
+        networked = bool(manifest.grants.postgres or manifest.grants.redis)
+        if networked:
+            self._allow_interfaces()
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description=manifest.description[:256],
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=manifest.handler,
+            code=lambda_.Code.from_asset(str(platform.assets.function(manifest.name))),
+            layers=[platform.product, platform.packages[tuple(sorted(manifest.layers))]],
+            memory_size=manifest.memory_mb,
+            timeout=Duration.seconds(manifest.timeout_s),
+            role=self.role,
+            environment=self._environment(),
+            log_group=logs,
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            tracing=lambda_.Tracing.ACTIVE if config.observability.tracing else lambda_.Tracing.DISABLED,
+            reserved_concurrent_executions=concurrency(config, manifest),
+            params_and_secrets=(
+                lambda_.ParamsAndSecretsLayerVersion.from_version(
+                    _EXTENSION, cache_size=100, secrets_manager_ttl=Duration.minutes(5)
+                )
+                if readable_secrets(manifest)
+                else None
+            ),
+            snap_start=(
+                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
+                if config.functions.snap_start and manifest.kind in {"api", "authorizer"}
+                else None
+            ),
+            **(
+                {
+                    "vpc": platform.network.vpc,
+                    "vpc_subnets": platform.network.function_subnets,
+                    "security_groups": [platform.network.functions],
+                }
+                if networked
+                else {}
+            ),
+        )
+        if manifest.kind == "stream":
+            self._adapt(config)
+        self._grant()
+        self.alias = lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+        if config.observability.tracing:
+            acknowledge(
+                self.role,
+                "AwsSolutions-IAM5",
+                "X-Ray accepts segments for no narrower resource than all.",
+            )
+
+    def canary(self, application: codedeploy.LambdaApplication, alarms: list) -> None:
+        """A tenth of the traffic first; back to the old version when an alarm rings."""
+        codedeploy.LambdaDeploymentGroup(
+            self,
+            "Canary",
+            application=application,
+            alias=self.alias,
+            deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+            alarms=alarms,
+            auto_rollback=codedeploy.AutoRollbackConfig(
+                failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True
+            ),
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return environment(self._platform.config, self.manifest, self._platform.places)
+
+    def _adapt(self, config: StageConfig) -> None:
+        """A stream is a web server behind the Lambda Web Adapter."""
+        arn = config.functions.adapter_layer.format(region=config.region)
+        self.function.add_layers(lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn))
+        self.function.add_environment("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bootstrap")
+        self.function.add_environment("AWS_LWA_INVOKE_MODE", "response_stream")
+
+    def _allow_interfaces(self) -> None:
+        """Network interfaces in the VPC (AWS Lambda Developer Guide, "Giving functions access to a VPC")."""
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "ec2:CreateNetworkInterface",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSubnets",
+                    "ec2:DeleteNetworkInterface",
+                    "ec2:AssignPrivateIpAddresses",
+                    "ec2:UnassignPrivateIpAddresses",
+                ],
+                resources=["*"],
+            )
+        )
+        acknowledge(
+            self.role, "AwsSolutions-IAM5", "Network interfaces of functions do not exist yet when their role is made."
+        )
+
+    def _grant(self) -> None:
+        platform, grants = self._platform, self.manifest.grants
+        self._allow_secrets()
+        actions = [action for operation in grants.bucket for action in _BUCKET_ACTIONS[operation]]
+        if self.manifest.queue and self.manifest.queue.s3_events:
+            actions += _BUCKET_ACTIONS["read"]
+        if actions:
+            self._allow_objects(sorted(set(actions)))
+        stack = Stack.of(self)
+        models = [model for model in grants.endpoints if self._is_deployed(model)]
+        if models:
+            self.role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"],
+                    resources=[
+                        stack.format_arn(
+                            service="sagemaker", resource="endpoint", resource_name=endpoint_name(platform.config, model)
+                        )
+                        for model in models
+                    ],
+                )
+            )
+
+    def _allow_secrets(self) -> None:
+        """By the role's own policy alone: a key's or secret's policy would tie the stores to the functions."""
+        data = self._platform.data
+        secrets = [data.secrets[name].secret_arn for name in sorted(readable_secrets(self.manifest))]
+        if not secrets:
+            return
+        self.role.add_to_policy(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=secrets))
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[data.secret_key.key_arn],
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"secretsmanager.{self._platform.config.region}.amazonaws.com"}
+                },
+            )
+        )
+
+    def _allow_objects(self, actions: list[str]) -> None:
+        data = self._platform.data
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=actions, resources=[data.documents.arn_for_objects("*")])
+        )
+        writes = any(action.startswith("s3:Put") for action in actions)
+        needed = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writes else [])]
+        self.role.add_to_policy(iam.PolicyStatement(actions=needed, resources=[data.document_key.key_arn]))
+        acknowledge(self.role, "AwsSolutions-IAM5", "Objects of organizations are not known beforehand; one bucket only.")
+
+    def _is_deployed(self, model: str) -> bool:
+        models = self._platform.config.models
+        return {
+            "embedding": True,
+            "reranking": models.reranking is not None,
+            "generation": models.generation.endpoint is not None,
+        }[model]
+
+
+def concurrency(config: StageConfig, manifest: FunctionManifest) -> int | None:
+    """Environments that a function may have at the same time; `None`: as many as the account has left."""
+    return config.functions.concurrency.get(manifest.name, config.functions.default_concurrency)
+

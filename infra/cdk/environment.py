@@ -1,0 +1,92 @@
+"""What a function is told by its environment: where things are, and names of secrets that it may read.
+
+The same grants decide as in `local.stack.function_environment`; values are CloudFormation references here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from footnote.platform.manifest import FunctionManifest
+from infra.cdk.config import StageConfig
+from infra.cdk.names import DATABASE, EMBEDDING, GENERATION, RERANKING, endpoint_name, secret_name
+
+REDIS_SECRET = "footnote/redis"  # noqa: S105 - an id
+GENERATION_SECRET = "footnote/generation"  # noqa: S105 - an id
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the stage's services are.
+
+    Attributes:
+        database_host, cache_host, bucket: Of the data stack.
+        queue_urls: By queue name.
+        api_domain: The address that members see.
+    """
+
+    database_host: str
+    cache_host: str
+    bucket: str
+    queue_urls: Mapping[str, str]
+
+
+def environment(config: StageConfig, manifest: FunctionManifest, places: Places) -> dict[str, str]:
+    """The variables of one function; only what its grants allow it to use stands in them."""
+    grants = manifest.grants
+    variables = {
+        "APP_ENVIRONMENT": config.stage,
+        "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": manifest.name,
+    }
+    if grants.postgres:
+        variables |= _postgres(config, grants.postgres, places)
+    if grants.redis:
+        variables |= {
+            "APP_REDIS__HOST": places.cache_host,
+            "APP_REDIS__TLS": "true",
+            "APP_REDIS__PASSWORD_SECRET": secret_name(config, REDIS_SECRET),
+        }
+    if grants.bucket or (manifest.queue and manifest.queue.s3_events):
+        variables |= {"APP_STORAGE__BUCKET": places.bucket, "APP_STORAGE__REGION": config.region}
+    if EMBEDDING in grants.endpoints:
+        variables["APP_EMBEDDING__ENDPOINT_NAME"] = endpoint_name(config, EMBEDDING)
+    if RERANKING in grants.endpoints and config.models.reranking is not None:
+        variables["APP_RERANKING__ENDPOINT_NAME"] = endpoint_name(config, RERANKING)
+    if GENERATION in grants.endpoints:
+        variables |= _generation(config)
+    if manifest.kind in {"api", "stream"} and config.edge.origins:
+        quoted = ",".join(f'"{origin}"' for origin in config.edge.origins)
+        variables["APP_GATEWAY__CORS_ORIGINS"] = f"[{quoted}]"
+    return {**variables, **_identity(config, manifest), **config.functions.settings, **manifest.environment}
+
+
+def _postgres(config: StageConfig, role: str, places: Places) -> dict[str, str]:
+    return {
+        "APP_POSTGRES__HOST": places.database_host,
+        "APP_POSTGRES__DATABASE": DATABASE,
+        "APP_POSTGRES__USER": role,
+        "APP_POSTGRES__PASSWORD_SECRET": secret_name(config, f"footnote/postgres/{role}"),
+        "APP_POSTGRES__SSLMODE": "require",
+    }
+
+
+def _generation(config: StageConfig) -> dict[str, str]:
+    generation = config.models.generation
+    if generation.base_url is None:
+        return {}
+    return {
+        "APP_GENERATION__BASE_URL": generation.base_url,
+        "APP_GENERATION__MODEL": generation.model,
+        "APP_GENERATION__API_KEY_SECRET": secret_name(config, GENERATION_SECRET),
+    }
+
+
+def _identity(config: StageConfig, manifest: FunctionManifest) -> dict[str, str]:
+    variables = {}
+    for field in ("signing", "verification"):
+        name = f"footnote/identity/{field}"
+        if name in manifest.grants.secrets:
+            variables[f"APP_IDENTITY__{field.upper()}_SECRET"] = secret_name(config, name)
+    return variables

@@ -1,0 +1,1 @@
+"""Stacks, cut by how long what they hold lives."""

@@ -1,0 +1,171 @@
+"""All functions: code, layers, queues, schedules, aliases.
+
+One stack for all of them: they share layers, and what calls them (the API, queues, schedules) changes with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_notifications as notifications
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.cdk.bundling import Assets
+from infra.cdk.config import StageConfig
+from infra.cdk.constructs.function import FootnoteFunction, Platform
+from infra.cdk.constructs.keys import key
+from infra.cdk.constructs.queues import FunctionQueue
+from infra.cdk.environment import Places
+from infra.cdk.manifests import Manifests
+from infra.cdk.names import function_name, prefix
+from infra.cdk.stacks.data import DataStack
+from infra.cdk.stacks.network import NetworkStack
+
+_RUNS_ON_LAMBDA = ("api", "stream", "authorizer", "queue", "schedule")
+
+
+class FunctionsStack(Stack):
+    """Every folder of `functions/` that runs on Lambda.
+
+    Args:
+        config: The stage.
+        network, data: What functions stand on.
+        manifests: The functions.
+        assets: Builds code and layers.
+
+    Attributes:
+        functions: By name.
+        queues: By the name of the function that reads them.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        network: NetworkStack,
+        data: DataStack,
+        manifests: Manifests,
+        assets: Assets,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self._config = config
+        self._data = data
+        self.queue_key = key(self, "queues", config, "Messages about documents and events")
+        self.queues = {
+            manifest.name: FunctionQueue(
+                self, f"{_title(manifest.name)}Queue", config=config, manifest=manifest, encryption=self.queue_key
+            )
+            for manifest in manifests.of_kind("queue")
+        }
+        platform = Platform(
+            config=config,
+            network=network,
+            data=data,
+            places=self._places(manifests),
+            assets=assets,
+            product=self._layer("product", assets.product()),
+            packages={names: self._layer("-".join(names), assets.packages(names)) for names in manifests.layer_sets},
+        )
+        self.functions = {
+            manifest.name: FootnoteFunction(self, _title(manifest.name), platform=platform, manifest=manifest)
+            for manifest in manifests.of_kind(*_RUNS_ON_LAMBDA)
+        }
+        for manifest in manifests.of_kind("queue"):
+            self._read_queue(manifest.name)
+        for manifest in manifests.of_kind("schedule"):
+            self._schedule(manifest.name)
+
+    def _places(self, manifests: Manifests) -> Places:
+        urls = {
+            manifest.queue.name: self.queues[manifest.name].queue.queue_url
+            for manifest in manifests.of_kind("queue")
+            if manifest.queue is not None
+        }
+        return Places(
+            database_host=self._data.database_host,
+            cache_host=self._data.cache_host,
+            bucket=self._data.documents.bucket_name,
+            queue_urls=urls,
+        )
+
+    def _layer(self, name: str, folder: Path) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            f"{_title(name)}Layer",
+            layer_version_name=f"{prefix(self._config)}-{name}",
+            code=lambda_.Code.from_asset(str(folder)),
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            compatible_architectures=[lambda_.Architecture.ARM_64],
+        )
+
+    def _read_queue(self, name: str) -> None:
+        function, queue = self.functions[name], self.queues[name].queue
+        part = function.manifest.queue
+        assert part is not None
+        function.alias.add_event_source(
+            sources.SqsEventSource(
+                queue,
+                batch_size=part.batch_size,
+                report_batch_item_failures=True,
+                max_concurrency=max(2, part.max_concurrency),
+            )
+        )
+        if part.s3_events:
+            self._subscribe(queue)
+
+    def _subscribe(self, queue: sqs.Queue) -> None:
+        """The document bucket's events; the bucket is another stack's, and its notification is made here."""
+        bucket = s3.Bucket.from_bucket_attributes(
+            self, "DocumentEvents", bucket_arn=self._data.documents.bucket_arn, encryption_key=None
+        )
+        self.queue_key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                resources=["*"],
+                conditions={"ArnLike": {"aws:SourceArn": self._data.documents.bucket_arn}},
+            )
+        )
+        destination = notifications.SqsDestination(queue)
+        for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
+            bucket.add_event_notification(event, destination)
+
+    def _schedule(self, name: str) -> None:
+        function = self.functions[name]
+        part = function.manifest.schedule
+        assert part is not None
+        missed = sqs.Queue(
+            self,
+            f"{_title(name)}Missed",
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=self.queue_key,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        scheduler.Schedule(
+            self,
+            f"{_title(name)}Schedule",
+            schedule_name=function_name(self._config, name),
+            description=f"Every {part.rate_minutes} minutes: {function.manifest.description}"[:512],
+            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(part.rate_minutes)),
+            target=targets.LambdaInvoke(
+                function.alias, dead_letter_queue=missed, retry_attempts=1, max_event_age=Duration.minutes(15)
+            ),
+        )
+
+
+def _title(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
+
+

@@ -1,0 +1,157 @@
+"""Model endpoints on SageMaker: the containers of `functions/embedding` and `functions/reranking`, and a generation server."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from infra.cdk.config import InstanceModel, ServerlessModel, StageConfig
+from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.logs import log_group
+from infra.cdk.names import EMBEDDING, GENERATION, RERANKING, endpoint_name, prefix
+
+_VARIANT = "live"
+
+
+class ModelsStack(Stack):
+    """One endpoint a model.
+
+    Args:
+        config: The stage.
+
+    Attributes:
+        endpoints: Names of the endpoints, by model.
+        repositories: Where their images are pushed to.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: object) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self._config = config
+        self.endpoints: dict[str, str] = {}
+        self.repositories: dict[str, ecr.Repository] = {}
+        models = config.models
+        chosen = {EMBEDDING: models.embedding, RERANKING: models.reranking, GENERATION: models.generation.endpoint}
+        for name, model in chosen.items():
+            if model is not None:
+                self._endpoint(name, model)
+
+    def _endpoint(self, name: str, model: ServerlessModel | InstanceModel) -> None:
+        config, title = self._config, name.capitalize()
+        repository = ecr.Repository(
+            self,
+            f"{title}Repository",
+            repository_name=f"{prefix(config)}/{name}",
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.MUTABLE,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=10)],
+            removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
+        )
+        self.repositories[name] = repository
+        log_group(self, f"{title}Logs", config, name=f"/aws/sagemaker/Endpoints/{endpoint_name(config, name)}", absolute=True)
+        role = self._role(title, name, repository)
+        described = sagemaker.CfnModel(
+            self,
+            f"{title}Model",
+            execution_role_arn=role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=repository.repository_uri_for_tag(config.models.image_tag)
+            ),
+            enable_network_isolation=True,
+        )
+        described.node.add_dependency(role)
+        variant = self._variant(described, model)
+        endpoint_config = sagemaker.CfnEndpointConfig(self, f"{title}Config", production_variants=[variant])
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            f"{title}Endpoint",
+            endpoint_name=endpoint_name(config, name),
+            endpoint_config_name=endpoint_config.attr_endpoint_config_name,
+        )
+        self.endpoints[name] = endpoint_name(config, name)
+        if isinstance(model, InstanceModel):
+            self._scale(title, name, endpoint, model)
+
+    def _role(self, title: str, name: str, repository: ecr.Repository) -> iam.Role:
+        role = iam.Role(self, f"{title}Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        repository.grant_pull(role)
+        acknowledge(role, "AwsSolutions-IAM5", "A registry's token is not given for a single repository.")
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:CreateLogGroup", "logs:DescribeLogStreams"],
+                resources=[
+                    self.format_arn(
+                        service="logs",
+                        resource="log-group",
+                        resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name(self._config, name)}:*",
+                        arn_format=_colon(),
+                    )
+                ],
+            )
+        )
+        return role
+
+    @staticmethod
+    def _variant(
+        described: sagemaker.CfnModel, model: ServerlessModel | InstanceModel
+    ) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:
+        if isinstance(model, ServerlessModel):
+            return sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                model_name=described.attr_model_name,
+                variant_name=_VARIANT,
+                initial_variant_weight=1,
+                serverless_config=sagemaker.CfnEndpointConfig.ServerlessConfigProperty(
+                    memory_size_in_mb=model.memory_mb, max_concurrency=model.max_concurrency
+                ),
+            )
+        return sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+            model_name=described.attr_model_name,
+            variant_name=_VARIANT,
+            initial_variant_weight=1,
+            instance_type=model.instance,
+            initial_instance_count=max(1, model.minimum),
+        )
+
+    def _scale(self, title: str, name: str, endpoint: sagemaker.CfnEndpoint, model: InstanceModel) -> None:
+        """By calls an instance; down to nothing when nobody calls, where the stage wants that."""
+        target = scaling.ScalableTarget(
+            self,
+            f"{title}Scaling",
+            service_namespace=scaling.ServiceNamespace.SAGEMAKER,
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            resource_id=f"endpoint/{endpoint_name(self._config, name)}/variant/{_VARIANT}",
+            min_capacity=model.minimum,
+            max_capacity=model.maximum,
+        )
+        target.node.add_dependency(endpoint)
+        target.scale_to_track_metric(
+            "Invocations",
+            target_value=model.invocations_per_instance,
+            predefined_metric=scaling.PredefinedMetric.SAGEMAKER_VARIANT_INVOCATIONS_PER_INSTANCE,
+            scale_in_cooldown=Duration.minutes(10),
+            scale_out_cooldown=Duration.minutes(1),
+        )
+        if model.minimum == 0:
+            idle = cloudwatch.Metric(
+                namespace="AWS/SageMaker",
+                metric_name="Invocations",
+                dimensions_map={"EndpointName": endpoint_name(self._config, name), "VariantName": _VARIANT},
+                statistic="Sum",
+                period=Duration.minutes(model.idle_after_minutes),
+            )
+            target.scale_on_metric(
+                "Idle",
+                metric=idle,
+                adjustment_type=scaling.AdjustmentType.EXACT_CAPACITY,
+                scaling_steps=[scaling.ScalingInterval(upper=0, change=0), scaling.ScalingInterval(lower=1, change=1)],
+            )
+
+
+def _colon() -> object:
+    from aws_cdk import ArnFormat
+
+    return ArnFormat.COLON_RESOURCE_NAME
