@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aws_cdk import App, Environment, Tags
@@ -15,6 +16,9 @@ from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.functions import FunctionsStack
 from infra.cdk.stacks.models import ModelsStack
 from infra.cdk.stacks.network import NetworkStack
+from infra.cdk.stacks.observability import ObservabilityStack
+from infra.cdk.stacks.recovery import CopiesStack, RecoveryStack
+from infra.cdk.stacks.web import WebStack
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,31 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
     api = ApiStack(
         app, f"{name}-api", config=config, functions=functions, manifests=manifests, **common("api")
     )
+    ObservabilityStack(
+        app,
+        f"{name}-observability",
+        config=config,
+        data=data,
+        models=models,
+        functions=functions,
+        api=api,
+        **common("observability"),
+    )
+    if config.recovery.backup:
+        _recovery(app, config, data, common)
+    if config.edge.web_client:
+        WebStack(app, f"{name}-web", config=config, **common("web"))
     Tags.of(app).add("application", "footnote")
     Tags.of(app).add("stage", config.stage)
     return Stacks(network, data, models, functions, api)
+
+
+def _recovery(app: App, config: StageConfig, data: DataStack, common: Callable[[str], dict[str, object]]) -> None:
+    name, copies = prefix(config), None
+    if config.recovery.copy_region is not None:
+        there = Environment(account=config.account, region=config.recovery.copy_region)
+        copies = CopiesStack(app, f"{name}-copies", config=config, **{**common("copies"), "env": there, "cross_region_references": True})
+    RecoveryStack(
+        app, f"{name}-recovery", config=config, data=data, copies=copies,
+        **{**common("recovery"), "cross_region_references": copies is not None},
+    )  # fmt: skip

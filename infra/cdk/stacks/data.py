@@ -49,6 +49,13 @@ class DataStack(Stack):
         self.audit_key = key(self, "audit", config, "The audit log's copies")
         self.secrets = self._secrets(manifests)
         self._buckets()
+        # Their rules are the network's; what is made here must not add to them.
+        self._groups = {
+            name: ec2.SecurityGroup.from_security_group_id(
+                self, f"{name.capitalize()}Group", group.security_group_id, mutable=False
+            )
+            for name, group in (("database", network.database), ("functions", network.functions))
+        }
         self._database(network)
         self._cache(network)
 
@@ -125,7 +132,7 @@ class DataStack(Stack):
             instance_type=ec2.InstanceType(database.instance),
             vpc=network.vpc,
             vpc_subnets=network.data_subnets,
-            security_groups=[network.database],
+            security_groups=[self._groups["database"]],
             database_name=DATABASE,
             credentials=rds.Credentials.from_secret(self.administrator),
             allocated_storage=database.storage_gb,
@@ -156,18 +163,23 @@ class DataStack(Stack):
                 },
             ),
         )
+        if config.is_production:
+            self._rotate(network)
+        self.proxy = self._proxy(network) if database.proxy else None
+        self.database_host = self.proxy.endpoint if self.proxy else self.instance.db_instance_endpoint_address
+        CfnOutput(self, "DatabaseHost", value=self.database_host)
+
+    def _rotate(self, network: NetworkStack) -> None:
+        """The administrator's password changes every month; roles' passwords are the migrator's."""
         self.administrator.add_rotation_schedule(
             "Rotation",
             automatically_after=Duration.days(30),
             hosted_rotation=secretsmanager.HostedRotation.postgre_sql_single_user(
                 vpc=network.vpc,
                 vpc_subnets=network.function_subnets,
-                security_groups=[network.functions],
+                security_groups=[self._groups["functions"]],
             ),
-        ) if config.is_production else None
-        self.proxy = self._proxy(network) if database.proxy else None
-        self.database_host = self.proxy.endpoint if self.proxy else self.instance.db_instance_endpoint_address
-        CfnOutput(self, "DatabaseHost", value=self.database_host)
+        )
 
     def _proxy(self, network: NetworkStack) -> rds.DatabaseProxy:
         """Functions sign in to it with IAM tokens; it knows the roles' passwords."""
@@ -179,7 +191,7 @@ class DataStack(Stack):
             secrets=[self.administrator, *roles],
             vpc=network.vpc,
             vpc_subnets=network.data_subnets,
-            security_groups=[network.database],
+            security_groups=[self._groups["database"]],
             require_tls=True,
             iam_auth=True,
             idle_client_timeout=Duration.minutes(30),
