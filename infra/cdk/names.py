@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aws_cdk import Aws
+
 from infra.cdk.config import StageConfig
 
 DATABASE = "footnote"
@@ -13,6 +15,11 @@ GENERATION = "generation"
 def prefix(config: StageConfig) -> str:
     """`footnote-<stage>`: the beginning of every physical name."""
     return f"footnote-{config.stage}"
+
+
+def bucket_name(config: StageConfig, purpose: str) -> str:
+    """The name of a bucket, unique in all of S3 by account and region."""
+    return f"{prefix(config)}-{purpose}-{Aws.ACCOUNT_ID}-{config.region}"
 
 
 def function_name(config: StageConfig, name: str) -> str:

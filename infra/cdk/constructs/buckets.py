@@ -41,6 +41,7 @@ def private_bucket(
     *,
     encryption_key: kms.IKey,
     logs: s3.IBucket,
+    name: str,
     lifecycle: Sequence[s3.LifecycleRule] = (),
     cors: Sequence[s3.CorsRule] = (),
     object_lock_years: int = 0,
@@ -53,6 +54,7 @@ def private_bucket(
         config: The stage.
         encryption_key: Of its purpose.
         logs: Where its access logs go.
+        name: Its physical name: functions are told it, and policies name it, without tying their stacks to this one.
         lifecycle: Rules beside the removal of unfinished uploads.
         cors: For uploads by browsers.
         object_lock_years: Nothing can be deleted earlier, by anyone (compliance mode); 0 for no lock.
@@ -61,6 +63,7 @@ def private_bucket(
     return s3.Bucket(
         scope,
         construct_id,
+        bucket_name=name,
         encryption=s3.BucketEncryption.KMS,
         encryption_key=encryption_key,
         bucket_key_enabled=True,

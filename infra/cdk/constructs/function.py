@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -14,10 +15,10 @@ from constructs import Construct
 from footnote.platform.manifest import FunctionManifest
 from infra.cdk.bundling import Assets
 from infra.cdk.config import StageConfig
-from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_resource
 from infra.cdk.constructs.logs import log_group
 from infra.cdk.environment import Places, environment
-from infra.cdk.names import endpoint_name, function_name
+from infra.cdk.names import bucket_name, endpoint_name, function_name
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.network import NetworkStack
 from local.stack import readable_secrets
@@ -118,22 +119,35 @@ class FootnoteFunction(Construct):
             self._adapt(config)
         self._grant()
         self.alias = lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
-        if config.observability.tracing:
-            acknowledge(
+        acknowledge(self.function, "AwsSolutions-L1", "Python 3.13: the locks are made and tested for it.")
+        if networked or config.observability.tracing:
+            acknowledge_resource(
                 self.role,
-                "AwsSolutions-IAM5",
-                "X-Ray accepts segments for no narrower resource than all.",
+                "*",
+                "Network interfaces do not exist yet when the role is made; X-Ray knows no narrower resource.",
             )
 
-    def canary(self, application: codedeploy.LambdaApplication, alarms: list) -> None:
-        """A tenth of the traffic first; back to the old version when an alarm rings."""
+    def canary(self, application: codedeploy.LambdaApplication, role: iam.IRole) -> None:
+        """A tenth of the traffic first; back to the old version when the new one fails."""
+        failing = cloudwatch.Alarm(
+            self,
+            "CanaryFails",
+            alarm_name=f"{self.function.function_name}-canary",
+            alarm_description=f"The version of {self.manifest.name} that is being deployed fails.",
+            metric=self.alias.metric_errors(period=Duration.minutes(1), statistic="Sum"),
+            threshold=3,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
         codedeploy.LambdaDeploymentGroup(
             self,
             "Canary",
             application=application,
             alias=self.alias,
             deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
-            alarms=alarms,
+            alarms=[failing],
+            role=role,
             auto_rollback=codedeploy.AutoRollbackConfig(
                 failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True
             ),
@@ -163,9 +177,6 @@ class FootnoteFunction(Construct):
                 ],
                 resources=["*"],
             )
-        )
-        acknowledge(
-            self.role, "AwsSolutions-IAM5", "Network interfaces of functions do not exist yet when their role is made."
         )
 
     def _grant(self) -> None:
@@ -209,14 +220,19 @@ class FootnoteFunction(Construct):
         )
 
     def _allow_objects(self, actions: list[str]) -> None:
-        data = self._platform.data
+        data, bucket = self._platform.data, bucket_name(self._platform.config, "documents")
         self.role.add_to_policy(
-            iam.PolicyStatement(actions=actions, resources=[data.documents.arn_for_objects("*")])
+            iam.PolicyStatement(actions=actions, resources=[f"arn:{Aws.PARTITION}:s3:::{bucket}/*"])
         )
         writes = any(action.startswith("s3:Put") for action in actions)
         needed = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writes else [])]
         self.role.add_to_policy(iam.PolicyStatement(actions=needed, resources=[data.document_key.key_arn]))
-        acknowledge(self.role, "AwsSolutions-IAM5", "Objects of organizations are not known beforehand; one bucket only.")
+        named = bucket.replace(Aws.ACCOUNT_ID, "<AWS::AccountId>")
+        acknowledge_resource(
+            self.role,
+            f"arn:<AWS::Partition>:s3:::{named}/*",
+            "Objects of organizations are not known beforehand; of this one bucket only.",
+        )
 
     def _is_deployed(self, model: str) -> bool:
         models = self._platform.config.models

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_managed
 from infra.cdk.constructs.buckets import log_bucket, private_bucket
 from infra.cdk.constructs.keys import key
+from infra.cdk.constructs.queues import FunctionQueue
 from infra.cdk.manifests import Manifests
-from infra.cdk.names import DATABASE, prefix, secret_name
+from infra.cdk.names import DATABASE, bucket_name, prefix, secret_name
 from infra.cdk.stacks.network import NetworkStack
 
 ADMINISTRATOR = "footnote_admin"
@@ -49,6 +52,7 @@ class DataStack(Stack):
         self.audit_key = key(self, "audit", config, "The audit log's copies")
         self.secrets = self._secrets(manifests)
         self._buckets()
+        self._object_events(manifests)
         # Their rules are the network's; what is made here must not add to them.
         self._groups = {
             name: ec2.SecurityGroup.from_security_group_id(
@@ -92,6 +96,7 @@ class DataStack(Stack):
             config,
             encryption_key=self.document_key,
             logs=self.access_logs,
+            name=bucket_name(config, "documents"),
             cors=[uploads],
             lifecycle=[
                 s3.LifecycleRule(
@@ -110,8 +115,56 @@ class DataStack(Stack):
             config,
             encryption_key=self.audit_key,
             logs=self.access_logs,
+            name=bucket_name(config, "audit"),
             object_lock_years=config.recovery.audit_years if config.is_production else 0,
         )
+
+    def _object_events(self, manifests: Manifests) -> None:
+        """The queue of the documents' events: messages are data. The bucket's own property names it, so that no custom
+        resource has to be run at deployment."""
+        self.queue_key = key(self, "queues", self._config, "Messages about documents and events")
+        self.queue_key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        self.queues = {
+            manifest.name: FunctionQueue(
+                self,
+                f"{manifest.name.capitalize()}Queue",
+                config=self._config,
+                manifest=manifest,
+                encryption=self.queue_key,
+            )
+            for manifest in manifests.of_kind("queue")
+        }
+        arn = f"arn:{Aws.PARTITION}:s3:::{bucket_name(self._config, 'documents')}"
+        told = [self.queues[each.name].queue for each in manifests.of_kind("queue") if each.queue and each.queue.s3_events]
+        bucket = self.documents.node.default_child
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(event=event, queue=queue.queue_arn)
+                for queue in told
+                for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+            ]
+        )
+        for queue in told:
+            queue.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sqs:SendMessage"],
+                    principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                    resources=[queue.queue_arn],
+                    conditions={
+                        "ArnEquals": {"aws:SourceArn": arn},
+                        "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                    },
+                )
+            )
+            # S3 asks the queue when the bucket is made, and is refused without the policy.
+            bucket.node.add_dependency(queue.node.find_child("Policy"))
 
     def _database(self, network: NetworkStack) -> None:
         config, database = self._config, self._config.database
@@ -166,6 +219,12 @@ class DataStack(Stack):
         if config.is_production:
             self._rotate(network)
         self.proxy = self._proxy(network) if database.proxy else None
+        acknowledge(
+            self.instance, "AwsSolutions-RDS11", "Its port is no secret; only functions and the proxy reach it at all."
+        )
+        acknowledge_managed(
+            self.instance, "service-role/AmazonRDSEnhancedMonitoringRole", "RDS asks for exactly this policy."
+        )
         self.database_host = self.proxy.endpoint if self.proxy else self.instance.db_instance_endpoint_address
         CfnOutput(self, "DatabaseHost", value=self.database_host)
 

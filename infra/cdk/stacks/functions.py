@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sqs as sqs
@@ -20,12 +19,11 @@ from constructs import Construct
 
 from infra.cdk.bundling import Assets
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_managed
 from infra.cdk.constructs.function import FootnoteFunction, Platform
-from infra.cdk.constructs.keys import key
-from infra.cdk.constructs.queues import FunctionQueue
 from infra.cdk.environment import Places
 from infra.cdk.manifests import Manifests
-from infra.cdk.names import function_name, prefix
+from infra.cdk.names import bucket_name, function_name, prefix
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.network import NetworkStack
 
@@ -61,13 +59,7 @@ class FunctionsStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
         self._data = data
-        self.queue_key = key(self, "queues", config, "Messages about documents and events")
-        self.queues = {
-            manifest.name: FunctionQueue(
-                self, f"{_title(manifest.name)}Queue", config=config, manifest=manifest, encryption=self.queue_key
-            )
-            for manifest in manifests.of_kind("queue")
-        }
+        self.queues = data.queues
         platform = Platform(
             config=config,
             network=network,
@@ -81,10 +73,29 @@ class FunctionsStack(Stack):
             manifest.name: FootnoteFunction(self, _title(manifest.name), platform=platform, manifest=manifest)
             for manifest in manifests.of_kind(*_RUNS_ON_LAMBDA)
         }
+        if config.functions.canary:
+            self._deploy_gradually()
         for manifest in manifests.of_kind("queue"):
             self._read_queue(manifest.name)
         for manifest in manifests.of_kind("schedule"):
             self._schedule(manifest.name)
+
+    def _deploy_gradually(self) -> None:
+        """By CodeDeploy; one role for all groups, which may move traffic between versions of these functions alone."""
+        application = codedeploy.LambdaApplication(self, "Deployments", application_name=prefix(self._config))
+        role = iam.Role(
+            self,
+            "DeploymentRole",
+            assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSCodeDeployRoleForLambdaLimited")
+            ],
+        )
+        acknowledge_managed(
+            role, "service-role/AWSCodeDeployRoleForLambdaLimited", "CodeDeploy asks for exactly this policy."
+        )
+        for function in self.functions.values():
+            function.canary(application, role)
 
     def _places(self, manifests: Manifests) -> Places:
         urls = {
@@ -95,7 +106,7 @@ class FunctionsStack(Stack):
         return Places(
             database_host=self._data.database_host,
             cache_host=self._data.cache_host,
-            bucket=self._data.documents.bucket_name,
+            bucket=bucket_name(self._config, "documents"),
             queue_urls=urls,
         )
 
@@ -121,25 +132,6 @@ class FunctionsStack(Stack):
                 max_concurrency=max(2, part.max_concurrency),
             )
         )
-        if part.s3_events:
-            self._subscribe(queue)
-
-    def _subscribe(self, queue: sqs.Queue) -> None:
-        """The document bucket's events; the bucket is another stack's, and its notification is made here."""
-        bucket = s3.Bucket.from_bucket_attributes(
-            self, "DocumentEvents", bucket_arn=self._data.documents.bucket_arn, encryption_key=None
-        )
-        self.queue_key.add_to_resource_policy(
-            iam.PolicyStatement(
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-                resources=["*"],
-                conditions={"ArnLike": {"aws:SourceArn": self._data.documents.bucket_arn}},
-            )
-        )
-        destination = notifications.SqsDestination(queue)
-        for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
-            bucket.add_event_notification(event, destination)
 
     def _schedule(self, name: str) -> None:
         function = self.functions[name]
@@ -149,10 +141,11 @@ class FunctionsStack(Stack):
             self,
             f"{_title(name)}Missed",
             encryption=sqs.QueueEncryption.KMS,
-            encryption_master_key=self.queue_key,
+            encryption_master_key=self._data.queue_key,
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        acknowledge(missed, "AwsSolutions-SQS3", "It is the dead-letter queue of a schedule.")
         scheduler.Schedule(
             self,
             f"{_title(name)}Schedule",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
@@ -11,7 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra.cdk.config import InstanceModel, ServerlessModel, StageConfig
-from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.acknowledge import acknowledge_resource
 from infra.cdk.constructs.logs import log_group
 from infra.cdk.names import EMBEDDING, GENERATION, RERANKING, endpoint_name, prefix
 
@@ -79,7 +79,13 @@ class ModelsStack(Stack):
     def _role(self, title: str, name: str, repository: ecr.Repository) -> iam.Role:
         role = iam.Role(self, f"{title}Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         repository.grant_pull(role)
-        acknowledge(role, "AwsSolutions-IAM5", "A registry's token is not given for a single repository.")
+        acknowledge_resource(role, "*", "A registry's token is not given for a single repository.")
+        acknowledge_resource(
+            role,
+            f"arn:aws:logs:{self._config.region}:<AWS::AccountId>:log-group:"
+            f"/aws/sagemaker/Endpoints/{endpoint_name(self._config, name)}:*",
+            "Names of log streams are SageMaker's; of this one group only.",
+        )
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:CreateLogGroup", "logs:DescribeLogStreams"],
@@ -88,7 +94,7 @@ class ModelsStack(Stack):
                         service="logs",
                         resource="log-group",
                         resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name(self._config, name)}:*",
-                        arn_format=_colon(),
+                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
                     )
                 ],
             )
@@ -150,8 +156,3 @@ class ModelsStack(Stack):
                 scaling_steps=[scaling.ScalingInterval(upper=0, change=0), scaling.ScalingInterval(lower=1, change=1)],
             )
 
-
-def _colon() -> object:
-    from aws_cdk import ArnFormat
-
-    return ArnFormat.COLON_RESOURCE_NAME

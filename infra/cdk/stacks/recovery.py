@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
-from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.acknowledge import acknowledge_managed
 from infra.cdk.constructs.keys import key
 from infra.cdk.names import prefix
 from infra.cdk.stacks.data import DataStack
@@ -20,6 +20,13 @@ _RULES = (
     ("daily", events.Schedule.cron(minute="30", hour="1"), Duration.days(30)),
     ("weekly", events.Schedule.cron(minute="30", hour="2", week_day="SUN"), Duration.days(84)),
     ("monthly", events.Schedule.cron(minute="30", hour="3", day="1"), Duration.days(365)),
+)
+
+_POLICIES = (
+    "service-role/AWSBackupServiceRolePolicyForBackup",
+    "service-role/AWSBackupServiceRolePolicyForRestores",
+    "AWSBackupServiceRolePolicyForS3Backup",
+    "AWSBackupServiceRolePolicyForS3Restore",
 )
 
 
@@ -84,15 +91,11 @@ class RecoveryStack(Stack):
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[
                 iam.ManagedPolicy.from_aws_managed_policy_name(name)
-                for name in (
-                    "service-role/AWSBackupServiceRolePolicyForBackup",
-                    "service-role/AWSBackupServiceRolePolicyForRestores",
-                    "AWSBackupServiceRolePolicyForS3Backup",
-                    "AWSBackupServiceRolePolicyForS3Restore",
-                )
+                for name in _POLICIES
             ],
         )
-        acknowledge(role, "AwsSolutions-IAM4", "AWS Backup asks for exactly these policies, and extends them with new features.")
+        for name in _POLICIES:
+            acknowledge_managed(role, name, "AWS Backup asks for exactly this policy, and extends it with its features.")
         return role
 
     def _restore_test(self, config: StageConfig, data: DataStack) -> None:
@@ -105,7 +108,7 @@ class RecoveryStack(Stack):
                 iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSBackupServiceRolePolicyForRestores")
             ],
         )
-        acknowledge(role, "AwsSolutions-IAM4", "AWS Backup asks for exactly this policy.")
+        acknowledge_managed(role, _POLICIES[1], "AWS Backup asks for exactly this policy.")
         name = prefix(config).replace("-", "_")
         plan = backup.CfnRestoreTestingPlan(
             self,
