@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from footnote.platform.manifest import FunctionManifest, load_manifests
+from footnote.platform.manifest import DEPLOYED_ONLY, FunctionManifest, load_manifests
 from local.interpreter import bare_python
 from local.layers import RUNTIME, LayerStore
 from local.models import MODEL_LAYER, EmbeddingModel
@@ -65,7 +65,8 @@ def compile_sources(repository: Path) -> None:
 
 
 def _needed_layers(manifests: Iterable[FunctionManifest]) -> list[str]:
-    return list(dict.fromkeys([RUNTIME, *(layer for manifest in manifests for layer in manifest.layers)]))
+    run_here = [manifest for manifest in manifests if manifest.kind not in DEPLOYED_ONLY]
+    return list(dict.fromkeys([RUNTIME, *(layer for manifest in run_here for layer in manifest.layers)]))
 
 
 def _build_layer(layers: LayerStore, name: str, report: Reporter) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from footnote.platform.manifest import load_manifests
+from footnote.platform.manifest import DEPLOYED_ONLY, load_manifests
 from footnote.stores.postgres.migrate import upgrade
 from local import secrets
 from local.bootstrap import OWNER, create_database, create_roles
@@ -106,7 +106,8 @@ def prepare_database(config: StackConfig, known: StackSecrets, superuser_dsn: st
 async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) -> None:
     """Runs the stack until a signal ends it."""
     layers = LayerStore(config.cache, config.repository)
-    gateway = Gateway(config, load_manifests(config.repository / "functions"), layers)
+    manifests = load_manifests(config.repository / "functions")
+    gateway = Gateway(config, [each for each in manifests if each.kind not in DEPLOYED_ONLY], layers)
     started = engines(config, known, layers)
     postgres = next(engine for engine in started if isinstance(engine, PostgresEngine))
     supervisor = Supervisor(

@@ -17,7 +17,7 @@ compile() { # group, further options
 
 compile development "$@"
 compile training --constraints requirements/development.txt
-for group in local runtime migrations layer-core layer-api layer-identity layer-postgres layer-redis \
+for group in infra local runtime migrations layer-core layer-api layer-identity layer-postgres layer-redis \
     layer-documents layer-inference layer-billing; do
     compile "$group" --constraints requirements/development.txt
 done

@@ -24,7 +24,12 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     bundles = app.node.try_get_context("bundle") != "false"
-    build(app, config, Assets(Path(app.node.try_get_context("cache") or CACHE), third_party=bundles), Manifests.of())
+    build(
+        app,
+        config,
+        Assets(Path(app.node.try_get_context("cache") or CACHE), third_party=bundles),
+        Manifests.of(),
+    )
     app.synth()
 
 

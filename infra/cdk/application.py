@@ -46,7 +46,9 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
         }
 
     network = NetworkStack(app, f"{name}-network", config=config, **common("network"))
-    data = DataStack(app, f"{name}-data", config=config, network=network, manifests=manifests, **common("data"))
+    data = DataStack(
+        app, f"{name}-data", config=config, network=network, manifests=manifests, **common("data")
+    )
     models = ModelsStack(app, f"{name}-models", config=config, **common("models"))
     functions = FunctionsStack(
         app,
@@ -80,12 +82,23 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
     return Stacks(network, data, models, functions, api)
 
 
-def _recovery(app: App, config: StageConfig, data: DataStack, common: Callable[[str], dict[str, object]]) -> None:
+def _recovery(
+    app: App, config: StageConfig, data: DataStack, common: Callable[[str], dict[str, object]]
+) -> None:
     name, copies = prefix(config), None
     if config.recovery.copy_region is not None:
         there = Environment(account=config.account, region=config.recovery.copy_region)
-        copies = CopiesStack(app, f"{name}-copies", config=config, **{**common("copies"), "env": there, "cross_region_references": True})
+        copies = CopiesStack(
+            app,
+            f"{name}-copies",
+            config=config,
+            **{**common("copies"), "env": there, "cross_region_references": True},
+        )
     RecoveryStack(
-        app, f"{name}-recovery", config=config, data=data, copies=copies,
+        app,
+        f"{name}-recovery",
+        config=config,
+        data=data,
+        copies=copies,
         **{**common("recovery"), "cross_region_references": copies is not None},
-    )  # fmt: skip
+    )

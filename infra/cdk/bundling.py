@@ -50,12 +50,16 @@ class Assets:
     def product(self) -> Path:
         """The product's own code, as it is unpacked under `/opt`."""
         sources = [each for each in self._manifests(self._all) if each.source is not None]
-        digest = hashlib.sha256("".join(self._source_digest(each) for each in sources).encode()).hexdigest()[:16]
+        digest = hashlib.sha256("".join(self._source_digest(each) for each in sources).encode()).hexdigest()[
+            :16
+        ]
         target = self.cache / "assets" / f"layer-product-{digest}"
         if not target.exists():
             with _finished(target) as scratch:
                 for each in sources:
-                    shutil.copytree(self._source(each), scratch / "python" / str(each.source), ignore=_SKIPPED)
+                    shutil.copytree(
+                        self._source(each), scratch / "python" / str(each.source), ignore=_SKIPPED
+                    )
                 _compile(scratch / "python")
         return target
 
@@ -66,7 +70,9 @@ class Assets:
             BundlingError: uv refused, or two layers hold different versions of a package.
         """
         locks = [self.repository / each.requirements for each in self._manifests(sorted(layers))]
-        basis = b"".join(lock.read_bytes() for lock in locks) + f"{PYTHON} {PLATFORM} {self.third_party}".encode()
+        basis = (
+            b"".join(lock.read_bytes() for lock in locks) + f"{PYTHON} {PLATFORM} {self.third_party}".encode()
+        )
         target = self.cache / "assets" / f"layer-packages-{hashlib.sha256(basis).hexdigest()[:16]}"
         if not target.exists():
             with _finished(target) as scratch:

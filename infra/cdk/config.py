@@ -268,7 +268,9 @@ class StageConfig(_Part):
         if self.profile == "full" and (self.atlas is None or self.conversations is None):
             raise ValueError("the profile 'full' needs the parts 'atlas' and 'conversations'")
         if self.profile == "embedded" and (self.atlas is not None or self.conversations is not None):
-            raise ValueError("the profile 'embedded' has no 'atlas' and no 'conversations'; choose 'full' or remove them")
+            raise ValueError(
+                "the profile 'embedded' has no 'atlas' and no 'conversations'; choose 'full' or remove them"
+            )
         if self.network.endpoint_zones > self.network.availability_zones:
             raise ValueError("endpoints cannot stand in more zones than the network has")
         if self.is_production and not (self.database.deletion_protection and self.recovery.backup):
@@ -293,5 +295,7 @@ def load_config(stage: str, directory: Path = CONFIG_DIRECTORY) -> StageConfig:
     try:
         return StageConfig.model_validate({"stage": stage, **(yaml.safe_load(path.read_text()) or {})})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'file'}: {each['msg']}" for each in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc'])) or 'file'}: {each['msg']}" for each in error.errors()
+        )
         raise ValueError(f"{path.name}: {problems}") from error

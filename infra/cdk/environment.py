@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from footnote.platform.manifest import FunctionManifest
+from footnote.platform.manifest import DEPLOYED_ONLY, FunctionManifest
 from infra.cdk.config import StageConfig
 from infra.cdk.names import DATABASE, EMBEDDING, GENERATION, RERANKING, endpoint_name, secret_name
 
@@ -21,13 +21,15 @@ class Places:
     """Where the stage's services are.
 
     Attributes:
-        database_host, cache_host, bucket: Of the data stack.
+        database_host, cache_host, bucket: Of the data stack; functions reach the database by its proxy, if it has one.
+        instance_host, cache_id: The database itself and the cache's id, for what maintains them.
         queue_urls: By queue name.
-        api_domain: The address that members see.
     """
 
     database_host: str
+    instance_host: str
     cache_host: str
+    cache_id: str
     bucket: str
     queue_urls: Mapping[str, str]
 
@@ -56,6 +58,8 @@ def environment(config: StageConfig, manifest: FunctionManifest, places: Places)
         variables["APP_RERANKING__ENDPOINT_NAME"] = endpoint_name(config, RERANKING)
     if GENERATION in grants.endpoints:
         variables |= _generation(config)
+    if manifest.kind in DEPLOYED_ONLY:
+        variables |= _maintenance(config, places)
     if manifest.kind in {"api", "stream"} and config.edge.origins:
         quoted = ",".join(f'"{origin}"' for origin in config.edge.origins)
         variables["APP_GATEWAY__CORS_ORIGINS"] = f"[{quoted}]"
@@ -67,8 +71,24 @@ def _postgres(config: StageConfig, role: str, places: Places) -> dict[str, str]:
         "APP_POSTGRES__HOST": places.database_host,
         "APP_POSTGRES__DATABASE": DATABASE,
         "APP_POSTGRES__USER": role,
-        "APP_POSTGRES__PASSWORD_SECRET": secret_name(config, f"footnote/postgres/{role}"),
         "APP_POSTGRES__SSLMODE": "require",
+        **(
+            {"APP_POSTGRES__SIGN_IN": "iam"}
+            if config.database.proxy
+            else {"APP_POSTGRES__PASSWORD_SECRET": secret_name(config, f"footnote/postgres/{role}")}
+        ),
+    }
+
+
+def _maintenance(config: StageConfig, places: Places) -> dict[str, str]:
+    return {
+        "APP_POSTGRES__HOST": places.instance_host,
+        "APP_POSTGRES__DATABASE": DATABASE,
+        "APP_POSTGRES__SSLMODE": "require",
+        "APP_REDIS__HOST": places.cache_host,
+        "APP_REDIS__TLS": "true",
+        "APP_MAINTENANCE__SECRET_PREFIX": secret_name(config, ""),
+        "APP_MAINTENANCE__CACHE_ID": places.cache_id,
     }
 
 

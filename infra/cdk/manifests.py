@@ -26,6 +26,15 @@ class Manifests:
         """Those of a checkout."""
         return cls(tuple(load_manifests(repository / "functions")))
 
+    def one_of_kind(self, kind: str) -> FunctionManifest:
+        """The only function of a kind.
+
+        Raises:
+            ValueError: There is none, or there are several.
+        """
+        (found,) = self.of_kind(kind)
+        return found
+
     def of_kind(self, *kinds: str) -> list[FunctionManifest]:
         """Functions of some kinds, by name."""
         return [each for each in self.functions if each.kind in kinds]
@@ -33,7 +42,9 @@ class Manifests:
     @cached_property
     def secret_ids(self) -> list[str]:
         """Every secret that a function may read, once, in order."""
-        return sorted({secret for each in self.functions for secret in readable_secrets(each)})
+        return sorted(
+            {name for each in self.functions for name in (*readable_secrets(each), *each.grants.rotates)}
+        )
 
     @cached_property
     def layer_sets(self) -> list[tuple[str, ...]]:

@@ -33,4 +33,6 @@ def acknowledge_action(construct: IConstruct, action: str, reason: str) -> None:
 
 def acknowledge_managed(construct: IConstruct, policy: str, reason: str) -> None:
     """A policy that AWS manages."""
-    acknowledge(construct, f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]", reason)
+    acknowledge(
+        construct, f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]", reason
+    )

@@ -66,9 +66,7 @@ class Alarms:
             threshold=threshold,
             evaluation_periods=of or periods,
             datapoints_to_alarm=periods,
-            comparison_operator=(
-                cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD if below else _ABOVE
-            ),
+            comparison_operator=(cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD if below else _ABOVE),
             treat_missing_data=missing,
         )
         return self._tell(alarm)

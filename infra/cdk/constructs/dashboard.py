@@ -18,7 +18,9 @@ def dashboard(
     scope: Construct, config: StageConfig, *, functions: FunctionsStack, models: ModelsStack, api_name: str
 ) -> cloudwatch.Dashboard:
     """One page about the stage."""
-    page = cloudwatch.Dashboard(scope, "Dashboard", dashboard_name=prefix(config), default_interval=Duration.hours(6))
+    page = cloudwatch.Dashboard(
+        scope, "Dashboard", dashboard_name=prefix(config), default_interval=Duration.hours(6)
+    )
     api = {"ApiName": api_name, "Stage": "live"}
     page.add_widgets(
         _graph("Requests", _metric("AWS/ApiGateway", "Count", "SampleCount", **api)),
@@ -29,7 +31,9 @@ def dashboard(
         ),
     )
     page.add_widgets(
-        _graph("Latency", *(_metric("AWS/ApiGateway", "Latency", each, **api) for each in ("p50", "p95", "p99"))),
+        _graph(
+            "Latency", *(_metric("AWS/ApiGateway", "Latency", each, **api) for each in ("p50", "p95", "p99"))
+        ),
         _graph(
             "Functions: p95 duration",
             *(
@@ -59,7 +63,13 @@ def dashboard(
         _graph(
             "Model latency, p95 (microseconds)",
             *(
-                _metric("AWS/SageMaker", "ModelLatency", "p95", EndpointName=endpoint_name(config, name), VariantName="live")
+                _metric(
+                    "AWS/SageMaker",
+                    "ModelLatency",
+                    "p95",
+                    EndpointName=endpoint_name(config, name),
+                    VariantName="live",
+                )
                 for name in models.endpoints
             ),
         ),
@@ -79,5 +89,9 @@ def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
 
 def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
-        namespace=namespace, metric_name=name, statistic=statistic, dimensions_map=dimensions, period=Duration.minutes(5)
+        namespace=namespace,
+        metric_name=name,
+        statistic=statistic,
+        dimensions_map=dimensions,
+        period=Duration.minutes(5),
     )

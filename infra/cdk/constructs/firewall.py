@@ -9,9 +9,15 @@ from infra.cdk.config import StageConfig
 from infra.cdk.constructs.logs import log_group
 from infra.cdk.names import prefix
 
-_MANAGED = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesAmazonIpReputationList")
+_MANAGED = (
+    "AWSManagedRulesCommonRuleSet",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+    "AWSManagedRulesAmazonIpReputationList",
+)
 # Documents and questions are long, and legitimately look like many things.
-_COUNTED = {"AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY", "CrossSiteScripting_BODY", "GenericLFI_BODY")}
+_COUNTED = {
+    "AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY", "CrossSiteScripting_BODY", "GenericLFI_BODY")
+}
 
 
 def firewall(scope: Construct, resource_arn: str, config: StageConfig) -> waf.CfnWebACL:
@@ -39,7 +45,9 @@ def firewall(scope: Construct, resource_arn: str, config: StageConfig) -> waf.Cf
         rules=rules,
         visibility_config=_visibility("firewall"),
     )
-    waf.CfnWebACLAssociation(scope, "FirewallAssociation", resource_arn=resource_arn, web_acl_arn=acl.attr_arn)
+    waf.CfnWebACLAssociation(
+        scope, "FirewallAssociation", resource_arn=resource_arn, web_acl_arn=acl.attr_arn
+    )
     logs = log_group(scope, "FirewallLogs", config, name=f"aws-waf-logs-{prefix(config)}", absolute=True)
     waf.CfnLoggingConfiguration(
         scope, "FirewallLogging", resource_arn=acl.attr_arn, log_destination_configs=[logs.log_group_arn]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Aws, Duration, Stack
+from aws_cdk import ArnFormat, Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from footnote.platform.manifest import FunctionManifest
+from footnote.platform.manifest import DEPLOYED_ONLY, FunctionManifest
 from infra.cdk.bundling import Assets
 from infra.cdk.config import StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_resource
@@ -57,7 +57,9 @@ class FootnoteFunction(Construct):
         alias: Shifted to a new version at once, or by CodeDeploy where the stage has canaries.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, platform: Platform, manifest: FunctionManifest) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, platform: Platform, manifest: FunctionManifest
+    ) -> None:
         super().__init__(scope, construct_id)
         self.manifest = manifest
         self._platform = platform
@@ -71,7 +73,7 @@ class FootnoteFunction(Construct):
             description=f"Execution role of {name}",
         )
         logs.grant_write(self.role)
-        networked = bool(manifest.grants.postgres or manifest.grants.redis)
+        networked = bool(manifest.grants.postgres or manifest.grants.redis or manifest.kind in DEPLOYED_ONLY)
         if networked:
             self._allow_interfaces()
         self.function = lambda_.Function(
@@ -132,7 +134,7 @@ class FootnoteFunction(Construct):
         failing = cloudwatch.Alarm(
             self,
             "CanaryFails",
-            alarm_name=f"{self.function.function_name}-canary",
+            alarm_name=f"{function_name(self._platform.config, self.manifest.name)}-canary",
             alarm_description=f"The version of {self.manifest.name} that is being deployed fails.",
             metric=self.alias.metric_errors(period=Duration.minutes(1), statistic="Sum"),
             threshold=3,
@@ -182,6 +184,9 @@ class FootnoteFunction(Construct):
     def _grant(self) -> None:
         platform, grants = self._platform, self.manifest.grants
         self._allow_secrets()
+        self._allow_rotation()
+        if grants.postgres and platform.data.proxy is not None:
+            platform.data.allow_sign_in(self.role, grants.postgres)
         actions = [action for operation in grants.bucket for action in _BUCKET_ACTIONS[operation]]
         if self.manifest.queue and self.manifest.queue.s3_events:
             actions += _BUCKET_ACTIONS["read"]
@@ -195,7 +200,9 @@ class FootnoteFunction(Construct):
                     actions=["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"],
                     resources=[
                         stack.format_arn(
-                            service="sagemaker", resource="endpoint", resource_name=endpoint_name(platform.config, model)
+                            service="sagemaker",
+                            resource="endpoint",
+                            resource_name=endpoint_name(platform.config, model),
                         )
                         for model in models
                     ],
@@ -208,16 +215,56 @@ class FootnoteFunction(Construct):
         secrets = [data.secrets[name].secret_arn for name in sorted(readable_secrets(self.manifest))]
         if not secrets:
             return
-        self.role.add_to_policy(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=secrets))
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=secrets)
+        )
         self.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["kms:Decrypt"],
                 resources=[data.secret_key.key_arn],
                 conditions={
-                    "StringEquals": {"kms:ViaService": f"secretsmanager.{self._platform.config.region}.amazonaws.com"}
+                    "StringEquals": {
+                        "kms:ViaService": f"secretsmanager.{self._platform.config.region}.amazonaws.com"
+                    }
                 },
             )
         )
+
+    def _allow_rotation(self) -> None:
+        data, rotated = self._platform.data, self.manifest.grants.rotates
+        if not rotated:
+            return
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "secretsmanager:DescribeSecret",
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                resources=[data.secrets[name].secret_arn for name in rotated],
+            )
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[data.secret_key.key_arn]
+            )
+        )
+        if "footnote/redis" in rotated:
+            stack = Stack.of(self)
+            self.role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["elasticache:ModifyReplicationGroup", "elasticache:DescribeReplicationGroups"],
+                    resources=[
+                        stack.format_arn(
+                            service="elasticache",
+                            resource="replicationgroup",
+                            resource_name=data.cache.ref,
+                            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                        )
+                    ],
+                )
+            )
 
     def _allow_objects(self, actions: list[str]) -> None:
         data, bucket = self._platform.data, bucket_name(self._platform.config, "documents")
@@ -246,4 +293,3 @@ class FootnoteFunction(Construct):
 def concurrency(config: StageConfig, manifest: FunctionManifest) -> int | None:
     """Environments that a function may have at the same time; `None`: as many as the account has left."""
     return config.functions.concurrency.get(manifest.name, config.functions.default_concurrency)
-

@@ -21,7 +21,13 @@ class FunctionQueue(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, manifest: FunctionManifest, encryption: kms.IKey
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        manifest: FunctionManifest,
+        encryption: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
         assert manifest.queue is not None

@@ -60,6 +60,10 @@ class ApiStack(Stack):
         self._plan()
         if config.edge.waf:
             firewall(self, self.api.deployment_stage.stage_arn, config)
+        else:
+            acknowledge(
+                self.api.deployment_stage, "AwsSolutions-APIG3", f"{config.stage} is not attacked for long."
+            )
         if config.domain is not None:
             self._domain(config.domain)
 
@@ -85,8 +89,15 @@ class ApiStack(Stack):
                 throttling_burst_limit=config.edge.throttle_burst,
                 access_log_destination=apigateway.LogGroupLogDestination(access),
                 access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
-                    caller=False, http_method=True, ip=True, protocol=True, request_time=True,
-                    resource_path=True, response_length=True, status=True, user=False,
+                    caller=False,
+                    http_method=True,
+                    ip=True,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
                 ),
             ),
             default_cors_preflight_options=self._cors(),
@@ -118,7 +129,9 @@ class ApiStack(Stack):
             max_age=Duration.hours(2),
         )
 
-    def _make_authorizer(self, functions: FunctionsStack, manifests: Manifests) -> apigateway.RequestAuthorizer:
+    def _make_authorizer(
+        self, functions: FunctionsStack, manifests: Manifests
+    ) -> apigateway.RequestAuthorizer:
         manifest = manifests.of_kind("authorizer")[0]
         return apigateway.RequestAuthorizer(
             self,
@@ -136,7 +149,9 @@ class ApiStack(Stack):
             allow_test_invoke=False,
             timeout=_STREAM_TIMEOUT if streams else _BUFFERED_TIMEOUT,
             response_transfer_mode=(
-                apigateway.ResponseTransferMode.STREAM if streams else apigateway.ResponseTransferMode.BUFFERED
+                apigateway.ResponseTransferMode.STREAM
+                if streams
+                else apigateway.ResponseTransferMode.BUFFERED
             ),
         )
         for route in manifest.routes:
@@ -147,7 +162,9 @@ class ApiStack(Stack):
                 integration,
                 authorizer=self._authorizer if route.authorized else None,
                 authorization_type=(
-                    apigateway.AuthorizationType.CUSTOM if route.authorized else apigateway.AuthorizationType.NONE
+                    apigateway.AuthorizationType.CUSTOM
+                    if route.authorized
+                    else apigateway.AuthorizationType.NONE
                 ),
                 request_validator=self._validator,
                 request_models={"application/json": self._body} if has_body else None,
@@ -157,7 +174,11 @@ class ApiStack(Stack):
                 acknowledge(method, "AwsSolutions-APIG4", reason)
                 acknowledge(method, "AwsSolutions-COG4", reason)
             else:
-                acknowledge(method, "AwsSolutions-COG4", "Footnote's own authorizer verifies tokens; Cognito is not used.")
+                acknowledge(
+                    method,
+                    "AwsSolutions-COG4",
+                    "Footnote's own authorizer verifies tokens; Cognito is not used.",
+                )
 
     def _called(self, functions: FunctionsStack, name: str) -> lambda_.IFunction:
         """A function's alias, as another stack's: the permission to call it belongs to this one."""
@@ -174,7 +195,9 @@ class ApiStack(Stack):
         plan = self.api.add_usage_plan(
             "UsagePlan",
             name=prefix(self._config),
-            throttle=apigateway.ThrottleSettings(rate_limit=edge.throttle_rate, burst_limit=edge.throttle_burst),
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=edge.throttle_rate, burst_limit=edge.throttle_burst
+            ),
         )
         plan.add_api_stage(stage=self.api.deployment_stage)
 
@@ -197,5 +220,3 @@ class ApiStack(Stack):
                 record_name=domain.name,
                 target=route53.RecordTarget.from_alias(route53_targets.ApiGatewayDomain(name)),
             )
-
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
+import json
+
+from aws_cdk import Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_iam as iam
@@ -23,6 +25,7 @@ from infra.cdk.stacks.network import NetworkStack
 ADMINISTRATOR = "footnote_admin"
 _REDIS = "footnote/redis"
 _POSTGRES = "footnote/postgres/"
+_ADMINISTRATOR = "footnote/postgres/administrator"
 
 
 class DataStack(Stack):
@@ -65,21 +68,28 @@ class DataStack(Stack):
 
     def _secrets(self, manifests: Manifests) -> dict[str, secretsmanager.Secret]:
         """One for each id that a `function.toml` names; the migrator fills what it can generate."""
-        names = [*manifests.secret_ids, *(f"{_POSTGRES}{role}" for role in ("footnote_owner",))]
-        return {name: self._secret(name) for name in dict.fromkeys(names)}
+        return {name: self._secret(name) for name in manifests.secret_ids if name != _ADMINISTRATOR}
 
     def _secret(self, name: str) -> secretsmanager.Secret:
-        return secretsmanager.Secret(
+        role = name.removeprefix(_POSTGRES) if name.startswith(_POSTGRES) else None
+        generated = secretsmanager.SecretStringGenerator(
+            password_length=40,
+            exclude_punctuation=True,
+            # The form that RDS Proxy reads.
+            secret_string_template=json.dumps({"username": role}) if role else None,
+            generate_string_key="password" if role else None,
+        )
+        secret = secretsmanager.Secret(
             self,
             "Secret" + "".join(part.capitalize() for part in name.replace("_", "/").split("/")[1:]),
             secret_name=secret_name(self._config, name),
             description=f"{name} of {prefix(self._config)}",
             encryption_key=self.secret_key,
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=40, exclude_punctuation=True
-            ),
+            generate_secret_string=generated,
             removal_policy=RemovalPolicy.RETAIN if self._config.is_production else RemovalPolicy.DESTROY,
         )
+        acknowledge(secret, "AwsSolutions-SMG4", _rotation_of(name))
+        return secret
 
     def _buckets(self) -> None:
         config = self._config
@@ -103,7 +113,8 @@ class DataStack(Stack):
                     noncurrent_version_expiration=Duration.days(30),
                     transitions=[
                         s3.Transition(
-                            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(0)
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING,
+                            transition_after=Duration.days(0),
                         )
                     ],
                 )
@@ -121,7 +132,8 @@ class DataStack(Stack):
 
     def _object_events(self, manifests: Manifests) -> None:
         """The queue of the documents' events: messages are data. The bucket's own property names it, so that no custom
-        resource has to be run at deployment."""
+        resource has to be run at deployment.
+        """
         self.queue_key = key(self, "queues", self._config, "Messages about documents and events")
         self.queue_key.add_to_resource_policy(
             iam.PolicyStatement(
@@ -142,7 +154,11 @@ class DataStack(Stack):
             for manifest in manifests.of_kind("queue")
         }
         arn = f"arn:{Aws.PARTITION}:s3:::{bucket_name(self._config, 'documents')}"
-        told = [self.queues[each.name].queue for each in manifests.of_kind("queue") if each.queue and each.queue.s3_events]
+        told = [
+            self.queues[each.name].queue
+            for each in manifests.of_kind("queue")
+            if each.queue and each.queue.s3_events
+        ]
         bucket = self.documents.node.default_child
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
@@ -169,7 +185,9 @@ class DataStack(Stack):
     def _database(self, network: NetworkStack) -> None:
         config, database = self._config, self._config.database
         engine = rds.DatabaseInstanceEngine.postgres(
-            version=rds.PostgresEngineVersion.of(database.engine_version, database.engine_version.split(".")[0])
+            version=rds.PostgresEngineVersion.of(
+                database.engine_version, database.engine_version.split(".")[0]
+            )
         )
         self.administrator = rds.DatabaseSecret(
             self,
@@ -218,15 +236,39 @@ class DataStack(Stack):
         )
         if config.is_production:
             self._rotate(network)
+        else:
+            acknowledge(
+                self.administrator, "AwsSolutions-SMG4", f"{config.stage}: changed by hand, see rotate.md."
+            )
+        self.secrets[_ADMINISTRATOR] = self.administrator
         self.proxy = self._proxy(network) if database.proxy else None
         acknowledge(
-            self.instance, "AwsSolutions-RDS11", "Its port is no secret; only functions and the proxy reach it at all."
+            self.instance,
+            "AwsSolutions-RDS11",
+            "Its port is no secret; only functions and the proxy reach it at all.",
         )
+        if not database.multi_az:
+            acknowledge(self.instance, "AwsSolutions-RDS3", f"{config.stage} may be away while a zone is.")
+        if not database.deletion_protection:
+            acknowledge(self.instance, "AwsSolutions-RDS10", f"{config.stage} is taken down at will.")
         acknowledge_managed(
             self.instance, "service-role/AmazonRDSEnhancedMonitoringRole", "RDS asks for exactly this policy."
         )
         self.database_host = self.proxy.endpoint if self.proxy else self.instance.db_instance_endpoint_address
         CfnOutput(self, "DatabaseHost", value=self.database_host)
+
+    def allow_sign_in(self, role: iam.Role, user: str) -> None:
+        """Lets a function sign in to the proxy as a database role."""
+        assert self.proxy is not None
+        proxy_id = Fn.select(6, Fn.split(":", self.proxy.db_proxy_arn))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["rds-db:connect"],
+                resources=[
+                    f"arn:{Aws.PARTITION}:rds-db:{self._config.region}:{Aws.ACCOUNT_ID}:dbuser:{proxy_id}/{user}"
+                ],
+            )
+        )
 
     def _rotate(self, network: NetworkStack) -> None:
         """The administrator's password changes every month; roles' passwords are the migrator's."""
@@ -288,4 +330,19 @@ class DataStack(Stack):
             snapshot_retention_limit=0,
             auto_minor_version_upgrade=True,
         )
+        if not replicated:
+            acknowledge(
+                self.cache,
+                "AwsSolutions-AEC4",
+                f"{config.stage} works without its cache while a zone is away.",
+            )
         self.cache_host = self.cache.attr_primary_end_point_address
+
+
+def _rotation_of(name: str) -> str:
+    """Why the secret's own stack has no rotation schedule."""
+    if name.startswith((_POSTGRES, "footnote/identity/", _REDIS)):
+        return (
+            "Rotated by the function rotator, whose stack holds the schedule; see docs/operations/rotate.md."
+        )
+    return "Issued by someone else, who alone can replace it; see docs/operations/rotate.md."

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack, triggers
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -27,7 +28,7 @@ from infra.cdk.names import bucket_name, function_name, prefix
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.network import NetworkStack
 
-_RUNS_ON_LAMBDA = ("api", "stream", "authorizer", "queue", "schedule")
+_RUNS_ON_LAMBDA = ("api", "stream", "authorizer", "queue", "schedule", "deployment", "rotation")
 
 
 class FunctionsStack(Stack):
@@ -67,7 +68,9 @@ class FunctionsStack(Stack):
             places=self._places(manifests),
             assets=assets,
             product=self._layer("product", assets.product()),
-            packages={names: self._layer("-".join(names), assets.packages(names)) for names in manifests.layer_sets},
+            packages={
+                names: self._layer("-".join(names), assets.packages(names)) for names in manifests.layer_sets
+            },
         )
         self.functions = {
             manifest.name: FootnoteFunction(self, _title(manifest.name), platform=platform, manifest=manifest)
@@ -75,6 +78,8 @@ class FunctionsStack(Stack):
         }
         if config.functions.canary:
             self._deploy_gradually()
+        self._migrate_first(manifests)
+        self._rotate(manifests)
         for manifest in manifests.of_kind("queue"):
             self._read_queue(manifest.name)
         for manifest in manifests.of_kind("schedule"):
@@ -88,7 +93,9 @@ class FunctionsStack(Stack):
             "DeploymentRole",
             assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
             managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSCodeDeployRoleForLambdaLimited")
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AWSCodeDeployRoleForLambdaLimited"
+                )
             ],
         )
         acknowledge_managed(
@@ -96,6 +103,53 @@ class FunctionsStack(Stack):
         )
         for function in self.functions.values():
             function.canary(application, role)
+
+    def _migrate_first(self, manifests: Manifests) -> None:
+        """The schema is brought up before any function of the new version is called."""
+        migrator = self.functions[manifests.one_of_kind("deployment").name]
+        triggers.Trigger(
+            self,
+            "Migrate",
+            handler=migrator.function,
+            timeout=Duration.minutes(15),
+            execute_before=[each.alias for name, each in self.functions.items() if each is not migrator],
+        )
+        for child in self.node.children:
+            if child.node.id.startswith("AWSCDK.TriggerCustomResourceProvider"):
+                role = child.node.find_child("Role")
+                acknowledge_managed(
+                    role,
+                    "service-role/AWSLambdaBasicExecutionRole",
+                    "CDK's own provider of triggers; it only writes logs.",
+                )
+                acknowledge(child, "AwsSolutions-L1", "CDK's own provider of triggers.")
+
+    def _rotate(self, manifests: Manifests) -> None:
+        """Schedules of the secrets that can be replaced without anybody being shut out."""
+        rotator = self.functions[manifests.one_of_kind("rotation").name]
+        rotator.alias.add_permission(
+            "SecretsManager",
+            principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
+            source_account=Aws.ACCOUNT_ID,
+        )
+        config = self._config
+        for name in rotator.manifest.grants.rotates:
+            if name.startswith("footnote/postgres/") and not config.database.proxy:
+                continue  # without a proxy, functions would be shut out until their caches are over
+            if name == "footnote/redis" and not config.network.egress:
+                continue  # ElastiCache's own API is not to be reached from here
+            if name == "footnote/identity/verification":
+                continue  # goes with the signing secret
+            secretsmanager.CfnRotationSchedule(
+                self,
+                "Rotate" + "".join(part.capitalize() for part in name.replace("_", "/").split("/")[1:]),
+                secret_id=self._data.secrets[name].secret_arn,
+                rotation_lambda_arn=rotator.alias.function_arn,
+                rotate_immediately_on_update=False,
+                rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                    schedule_expression="rate(30 days)"
+                ),
+            ).node.add_dependency(rotator.alias)
 
     def _places(self, manifests: Manifests) -> Places:
         urls = {
@@ -105,6 +159,8 @@ class FunctionsStack(Stack):
         }
         return Places(
             database_host=self._data.database_host,
+            instance_host=self._data.instance.db_instance_endpoint_address,
+            cache_id=self._data.cache.ref,
             cache_host=self._data.cache_host,
             bucket=bucket_name(self._config, "documents"),
             queue_urls=urls,
@@ -160,5 +216,3 @@ class FunctionsStack(Stack):
 
 def _title(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("-"))
-
-

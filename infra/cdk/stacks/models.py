@@ -35,7 +35,11 @@ class ModelsStack(Stack):
         self.endpoints: dict[str, str] = {}
         self.repositories: dict[str, ecr.Repository] = {}
         models = config.models
-        chosen = {EMBEDDING: models.embedding, RERANKING: models.reranking, GENERATION: models.generation.endpoint}
+        chosen = {
+            EMBEDDING: models.embedding,
+            RERANKING: models.reranking,
+            GENERATION: models.generation.endpoint,
+        }
         for name, model in chosen.items():
             if model is not None:
                 self._endpoint(name, model)
@@ -52,7 +56,13 @@ class ModelsStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
         )
         self.repositories[name] = repository
-        log_group(self, f"{title}Logs", config, name=f"/aws/sagemaker/Endpoints/{endpoint_name(config, name)}", absolute=True)
+        log_group(
+            self,
+            f"{title}Logs",
+            config,
+            name=f"/aws/sagemaker/Endpoints/{endpoint_name(config, name)}",
+            absolute=True,
+        )
         role = self._role(title, name, repository)
         described = sagemaker.CfnModel(
             self,
@@ -88,7 +98,12 @@ class ModelsStack(Stack):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:CreateLogGroup", "logs:DescribeLogStreams"],
+                actions=[
+                    "logs:CreateLogStream",
+                    "logs:PutLogEvents",
+                    "logs:CreateLogGroup",
+                    "logs:DescribeLogStreams",
+                ],
                 resources=[
                     self.format_arn(
                         service="logs",
@@ -153,6 +168,8 @@ class ModelsStack(Stack):
                 "Idle",
                 metric=idle,
                 adjustment_type=scaling.AdjustmentType.EXACT_CAPACITY,
-                scaling_steps=[scaling.ScalingInterval(upper=0, change=0), scaling.ScalingInterval(lower=1, change=1)],
+                scaling_steps=[
+                    scaling.ScalingInterval(upper=0, change=0),
+                    scaling.ScalingInterval(lower=1, change=1),
+                ],
             )
-

@@ -27,15 +27,21 @@ class NetworkStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: object) -> None:
         super().__init__(scope, construct_id, **kwargs)
         network = config.network
-        subnets = [ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=22)]
+        subnets = [
+            ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=22)
+        ]
         if network.egress:
             subnets += [
-                ec2.SubnetConfiguration(name="functions", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20),
+                ec2.SubnetConfiguration(
+                    name="functions", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20
+                ),
                 ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=26),
             ]
         else:
             subnets += [
-                ec2.SubnetConfiguration(name="functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=20)
+                ec2.SubnetConfiguration(
+                    name="functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=20
+                )
             ]
         self.vpc = ec2.Vpc(
             self,
@@ -95,6 +101,6 @@ class NetworkStack(Stack):
                 subnets=ec2.SubnetSelection(subnet_group_name="data", availability_zones=zones),
                 open=False,
             )
-            self.endpoints.add_ingress_rule(self.functions, ec2.Port.tcp_range(1024, 65535), "Atlas by PrivateLink")
-
-
+            self.endpoints.add_ingress_rule(
+                self.functions, ec2.Port.tcp_range(1024, 65535), "Atlas by PrivateLink"
+            )

@@ -75,7 +75,13 @@ class ObservabilityStack(Stack):
                 resources=["*"],
             )
         )
-        topic = sns.Topic(self, "Alarms", topic_name=f"{prefix(self._config)}-alarms", master_key=encryption, enforce_ssl=True)
+        topic = sns.Topic(
+            self,
+            "Alarms",
+            topic_name=f"{prefix(self._config)}-alarms",
+            master_key=encryption,
+            enforce_ssl=True,
+        )
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
@@ -91,20 +97,35 @@ class ObservabilityStack(Stack):
         function = functions.functions[name]
         errors = function.alias.metric_errors(period=Duration.minutes(5), statistic="Sum")
         self.alarms.when(
-            f"function-{name}-errors", errors, 5, periods=2, of=3,
-            what=f"The function {name} fails.", runbook="function-errors",
-        )  # fmt: skip
+            f"function-{name}-errors",
+            errors,
+            5,
+            periods=2,
+            of=3,
+            what=f"The function {name} fails.",
+            runbook="function-errors",
+        )
         throttles = function.function.metric_throttles(period=Duration.minutes(5), statistic="Sum")
         self.alarms.when(
-            f"function-{name}-throttles", throttles, 10, periods=2, of=3,
-            what=f"The function {name} is at its reserved concurrency.", runbook="function-throttles",
-        )  # fmt: skip
+            f"function-{name}-throttles",
+            throttles,
+            10,
+            periods=2,
+            of=3,
+            what=f"The function {name} is at its reserved concurrency.",
+            runbook="function-throttles",
+        )
         slow = function.alias.metric_duration(period=Duration.minutes(5), statistic="Maximum")
         limit_ms = 900 * function.manifest.timeout_s
         self.alarms.when(
-            f"function-{name}-duration", slow, limit_ms, periods=3, of=3,
-            what=f"The function {name} comes close to its time limit.", runbook="function-duration",
-        )  # fmt: skip
+            f"function-{name}-duration",
+            slow,
+            limit_ms,
+            periods=3,
+            of=3,
+            what=f"The function {name} comes close to its time limit.",
+            runbook="function-duration",
+        )
 
     def _watch_queue(self, functions: FunctionsStack, name: str) -> None:
         queue = functions.queues[name]
@@ -112,35 +133,67 @@ class ObservabilityStack(Stack):
             period=Duration.minutes(1), statistic="Maximum"
         )
         self.alarms.when(
-            f"queue-{name}-dead-letters", dead, 1,
-            what=f"Messages of the queue of {name} were given up.", runbook="dead-letters",
-        )  # fmt: skip
-        old = queue.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum")
+            f"queue-{name}-dead-letters",
+            dead,
+            1,
+            what=f"Messages of the queue of {name} were given up.",
+            runbook="dead-letters",
+        )
+        old = queue.queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(5), statistic="Maximum"
+        )
         self.alarms.when(
-            f"queue-{name}-age", old, 900, periods=3, of=3,
-            what=f"The queue of {name} is not worked off.", runbook="queue-age",
-        )  # fmt: skip
+            f"queue-{name}-age",
+            old,
+            900,
+            periods=3,
+            of=3,
+            what=f"The queue of {name} is not worked off.",
+            runbook="queue-age",
+        )
 
     def _watch_database(self, data: DataStack) -> None:
         instance, database = data.instance, self._config.database
         watched = (
-            ("database-cpu", instance.metric_cpu_utilization(period=Duration.minutes(5)), 80, False, "Its CPU is busy."),
             (
-                "database-storage", instance.metric_free_storage_space(period=Duration.minutes(5)),
-                max(2, database.storage_gb // 10) * _GIGABYTE, True, "Its storage runs out.",
+                "database-cpu",
+                instance.metric_cpu_utilization(period=Duration.minutes(5)),
+                80,
+                False,
+                "Its CPU is busy.",
             ),
             (
-                "database-connections", instance.metric_database_connections(period=Duration.minutes(1)),
-                0.9 * database.max_connections, False, "It has hardly any connections left.",
+                "database-storage",
+                instance.metric_free_storage_space(period=Duration.minutes(5)),
+                max(2, database.storage_gb // 10) * _GIGABYTE,
+                True,
+                "Its storage runs out.",
             ),
             (
-                "database-memory", instance.metric_freeable_memory(period=Duration.minutes(5)),
-                64 * 1024**2, True, "Its memory runs out.",
+                "database-connections",
+                instance.metric_database_connections(period=Duration.minutes(1)),
+                0.9 * database.max_connections,
+                False,
+                "It has hardly any connections left.",
             ),
-        )  # fmt: skip
+            (
+                "database-memory",
+                instance.metric_freeable_memory(period=Duration.minutes(5)),
+                64 * 1024**2,
+                True,
+                "Its memory runs out.",
+            ),
+        )
         for name, metric, threshold, below, what in watched:
             self.alarms.when(
-                name, metric, threshold, periods=3, of=3, below=below, what=f"PostgreSQL: {what}", runbook="database"
+                name,
+                metric,
+                threshold,
+                periods=3,
+                of=3,
+                below=below,
+                what=f"PostgreSQL: {what}",
+                runbook="database",
             )
 
     def _watch_cache(self) -> None:
@@ -152,26 +205,44 @@ class ObservabilityStack(Stack):
             ("cache-evictions", "Evictions", 1000),
         ):
             self.alarms.when(
-                name, highest("AWS/ElastiCache", metric, CacheClusterId=node), threshold, periods=3, of=3,
-                what="Valkey is at its limit; everything works without it, slower.", runbook="cache",
-            )  # fmt: skip
+                name,
+                highest("AWS/ElastiCache", metric, CacheClusterId=node),
+                threshold,
+                periods=3,
+                of=3,
+                what="Valkey is at its limit; everything works without it, slower.",
+                runbook="cache",
+            )
 
     def _watch_models(self, models: ModelsStack) -> None:
         for name in models.endpoints:
             where = {"EndpointName": endpoint_name(self._config, name), "VariantName": "live"}
             self.alarms.when(
-                f"model-{name}-errors", summed("AWS/SageMaker", "Invocation5XXErrors", **where), 5, periods=2, of=3,
-                what=f"The {name} model fails; answers are degraded.", runbook="models",
-            )  # fmt: skip
+                f"model-{name}-errors",
+                summed("AWS/SageMaker", "Invocation5XXErrors", **where),
+                5,
+                periods=2,
+                of=3,
+                what=f"The {name} model fails; answers are degraded.",
+                runbook="models",
+            )
             latency = cloudwatch.Metric(
-                namespace="AWS/SageMaker", metric_name="ModelLatency", dimensions_map=where,
-                statistic="p95", period=Duration.minutes(5),
-            )  # fmt: skip
+                namespace="AWS/SageMaker",
+                metric_name="ModelLatency",
+                dimensions_map=where,
+                statistic="p95",
+                period=Duration.minutes(5),
+            )
             limit_us = 20e6 if name == "generation" else 1e6
             self.alarms.when(
-                f"model-{name}-latency", latency, limit_us, periods=3, of=3,
-                what=f"The {name} model is slower than its callers wait.", runbook="models",
-            )  # fmt: skip
+                f"model-{name}-latency",
+                latency,
+                limit_us,
+                periods=3,
+                of=3,
+                what=f"The {name} model is slower than its callers wait.",
+                runbook="models",
+            )
 
     def _watch_api(self, api: ApiStack) -> None:
         name = prefix(self._config)
@@ -180,19 +251,26 @@ class ObservabilityStack(Stack):
             windows = [
                 self.alarms.when(
                     f"slo-availability-{speed}-{minutes}m",
-                    _error_share(name, minutes), rate * budget,
-                    what="Requests fail.", runbook="availability",
+                    _error_share(name, minutes),
+                    rate * budget,
+                    what="Requests fail.",
+                    runbook="availability",
                 )
                 for minutes in (long_minutes, short_minutes)
-            ]  # fmt: skip
+            ]
             self.alarms.when_all(
-                f"slo-availability-{speed}", windows,
-                what=f"The month's error budget burns {rate} times too fast.", runbook="availability",
-            )  # fmt: skip
+                f"slo-availability-{speed}",
+                windows,
+                what=f"The month's error budget burns {rate} times too fast.",
+                runbook="availability",
+            )
         latency = cloudwatch.Metric(
-            namespace="AWS/ApiGateway", metric_name="Latency", dimensions_map={"ApiName": name, "Stage": "live"},
-            statistic="p95", period=Duration.minutes(5),
-        )  # fmt: skip
+            namespace="AWS/ApiGateway",
+            metric_name="Latency",
+            dimensions_map={"ApiName": name, "Stage": "live"},
+            statistic="p95",
+            period=Duration.minutes(5),
+        )
         self.alarms.when(
             "api-latency", latency, 10_000, periods=3, of=3, what="Answers take long.", runbook="latency"
         )
@@ -205,9 +283,12 @@ class ObservabilityStack(Stack):
             ("outbox_age_s", 300, "Events are not relayed."),
         ):
             self.alarms.when(
-                f"metering-{metric.replace('_', '-')}", highest("Footnote/Metering", metric, minutes=60), threshold,
-                what=what, runbook="metering",
-            )  # fmt: skip
+                f"metering-{metric.replace('_', '-')}",
+                highest("Footnote/Metering", metric, minutes=60),
+                threshold,
+                what=what,
+                runbook="metering",
+            )
 
     def _budget(self) -> None:
         cost = self._config.cost
@@ -219,7 +300,9 @@ class ObservabilityStack(Stack):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=cost.monthly_usd, unit="USD"),
-                cost_filters={"TagKeyValue": ["user:application$footnote", f"user:stage${self._config.stage}"]},
+                cost_filters={
+                    "TagKeyValue": ["user:application$footnote", f"user:stage${self._config.stage}"]
+                },
             ),
             notifications_with_subscribers=[
                 budgets.CfnBudget.NotificationWithSubscribersProperty(
@@ -245,11 +328,12 @@ def _error_share(api_name: str, minutes: int) -> cloudwatch.MathExpression:
         using_metrics={
             "errors": summed("AWS/ApiGateway", "5XXError", minutes, **where),
             "requests": cloudwatch.Metric(
-                namespace="AWS/ApiGateway", metric_name="Count", dimensions_map=where,
-                statistic="SampleCount", period=Duration.minutes(minutes),
+                namespace="AWS/ApiGateway",
+                metric_name="Count",
+                dimensions_map=where,
+                statistic="SampleCount",
+                period=Duration.minutes(minutes),
             ),
         },
         period=Duration.minutes(minutes),
-    )  # fmt: skip
-
-
+    )

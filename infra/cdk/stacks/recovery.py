@@ -89,13 +89,12 @@ class RecoveryStack(Stack):
             self,
             "BackupRole",
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name(name)
-                for name in _POLICIES
-            ],
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in _POLICIES],
         )
         for name in _POLICIES:
-            acknowledge_managed(role, name, "AWS Backup asks for exactly this policy, and extends it with its features.")
+            acknowledge_managed(
+                role, name, "AWS Backup asks for exactly this policy, and extends it with its features."
+            )
         return role
 
     def _restore_test(self, config: StageConfig, data: DataStack) -> None:
@@ -105,7 +104,9 @@ class RecoveryStack(Stack):
             "RestoreRole",
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSBackupServiceRolePolicyForRestores")
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AWSBackupServiceRolePolicyForRestores"
+                )
             ],
         )
         acknowledge_managed(role, _POLICIES[1], "AWS Backup asks for exactly this policy.")

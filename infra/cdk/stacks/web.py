@@ -68,7 +68,13 @@ class WebStack(Stack):
         for rule, reason in (
             ("AwsSolutions-CFR1", "The product is offered everywhere."),
             ("AwsSolutions-CFR2", "Static files; the API behind has the firewall."),
-            ("AwsSolutions-CFR3", "The bucket's own access logs tell who read which file; requests carry no identity."),
-            ("AwsSolutions-CFR4", "Without a domain of one's own CloudFront's certificate allows no other policy."),
+            (
+                "AwsSolutions-CFR3",
+                "The bucket's own access logs tell who read which file; requests carry no identity.",
+            ),
+            (
+                "AwsSolutions-CFR4",
+                "Without a domain of one's own CloudFront's certificate allows no other policy.",
+            ),
         ):
             acknowledge(self.distribution, rule, reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from footnote.composition.foundation import Foundation
+from footnote.composition.maintenance import Maintenance
 
 if TYPE_CHECKING:
     from footnote.identity.accounts import Accounts
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from footnote.stores.redis.revocations import RedisRevocations
 
 
-class Identity(Foundation):
+class Identity(Maintenance):
     """Services of identity."""
 
     @cached_property

@@ -8,7 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Kind = Literal["api", "stream", "authorizer", "queue", "schedule", "container"]
+Kind = Literal["api", "stream", "authorizer", "queue", "schedule", "container", "deployment", "rotation"]
+
+DEPLOYED_ONLY: tuple[Kind, ...] = ("deployment", "rotation")
+"""Kinds that only AWS invokes: CloudFormation when a stack changes, Secrets Manager when a secret is due."""
 
 
 class _Part(BaseModel):
@@ -50,6 +53,7 @@ class Grants(_Part):
         redis: Whether it reaches Redis.
         bucket: Allowed object operations.
         secrets: Secret ids it may read.
+        rotates: Secret ids whose values it may replace.
         endpoints: Model endpoints it may invoke.
     """
 
@@ -57,6 +61,7 @@ class Grants(_Part):
     redis: bool = False
     bucket: tuple[Literal["read", "write", "delete"], ...] = ()
     secrets: tuple[str, ...] = ()
+    rotates: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
 
 

@@ -30,12 +30,16 @@ class Section(BaseModel):
 
 
 class PostgresSettings(Section):
-    """The system of record. Time limits are those of reliability.md (j)."""
+    """The system of record. Time limits are those of reliability.md (j).
+
+    `sign_in` by `iam` sends a token signed with the function's role, as RDS Proxy wants it.
+    """
 
     host: str = "127.0.0.1"
     port: int = 5432
     database: str = "footnote"
     user: str = "footnote_app"
+    sign_in: Literal["password", "iam"] = "password"
     password_secret: str = ""
     sslmode: str = "prefer"
     connect_timeout_s: float = 2.0
@@ -310,6 +314,20 @@ class EventSettings(Section):
     endpoint_url: str | None = None
 
 
+class MaintenanceSettings(Section):
+    """Deployments and rotations.
+
+    `secret_prefix` stands before the ids of all secrets of a stage; `cache_id` is the cache's replication group.
+    """
+
+    secret_prefix: str = ""
+    cache_id: str = ""
+
+    def secret(self, name: str) -> str:
+        """Id of a secret of the stage, by its name below `footnote/`."""
+        return f"{self.secret_prefix}footnote/{name}"
+
+
 class GatewaySettings(Section):
     """Browser access to the API."""
 
@@ -346,6 +364,7 @@ class Settings(BaseSettings):
     rates: RateSettings = RateSettings()
     billing: BillingSettings = BillingSettings()
     events: EventSettings = EventSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     gateway: GatewaySettings = GatewaySettings()
 
     @classmethod

@@ -11,13 +11,12 @@ so organization, member and time limits are `SET LOCAL`, and no statement is pre
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -27,6 +26,7 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import PostgresSettings
+from footnote.stores.postgres.credentials import SecretReader, iam_token, read_credentials
 
 logger = get_logger("postgres")
 
@@ -36,12 +36,6 @@ _GRACE_S = 1.0
 _SESSION_LIMIT_S = 24 * 3600.0
 
 _BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
-
-
-class SecretReader(Protocol):
-    """Gives a secret's text by its id; plain or awaitable."""
-
-    def get(self, secret_id: str) -> str | Awaitable[str]: ...
 
 
 class Cursor(psycopg.AsyncCursor[DictRow]):
@@ -240,10 +234,13 @@ class Database:
             raise psycopg.OperationalError("connect timed out") from error
 
     async def _password(self) -> str | None:
-        if not self._settings.password_secret:
+        settings = self._settings
+        if settings.sign_in == "iam":
+            region = os.environ.get("AWS_REGION", "us-east-1")
+            return iam_token(settings.host, settings.port, settings.user, region)
+        if not settings.password_secret:
             return None
-        password = self._secrets.get(self._settings.password_secret)
-        return await password if inspect.isawaitable(password) else password
+        return (await read_credentials(self._secrets, settings.password_secret)).password
 
 
 def _begin_statement(

@@ -1,0 +1,205 @@
+"""What is deployed: as least as it must be, encrypted, closed, watched, backed up."""
+
+import copy
+import json
+
+import pytest
+
+from footnote.platform.manifest import load_manifests
+from infra.cdk.bundling import REPOSITORY
+from infra.cdk.constructs.function import concurrency
+from infra.cdk.cost.estimate import Estimate, Load, total
+from infra.cdk.manifests import Manifests
+from local.gateway.routes import RouteTable
+from tests.support import infra
+from tests.support.infra import resources
+
+
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged(synthesised):
+    assert synthesised.findings == []
+
+
+CHECKS = [
+    infra.unencrypted,
+    infra.public,
+    infra.without_tls,
+    infra.unwatched,
+    infra.alarms_without_runbook,
+    infra.wildcards,
+    infra.unretained_logs,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_nothing_is_left_open(synthesised, check):
+    assert check(synthesised.templates) == []
+
+
+def _drop(kind, key):
+    def defect(templates):
+        for _, properties in resources(templates, kind):
+            properties.pop(key, None)
+
+    return defect
+
+
+def _set(kind, key, value):
+    def defect(templates):
+        for _, properties in resources(templates, kind):
+            properties[key] = value
+
+    return defect
+
+
+def _open_policy(templates):
+    for _, properties in resources(templates, "AWS::IAM::Policy"):
+        properties["PolicyDocument"]["Statement"][0]["Action"] = "s3:*"
+
+
+def _forget_alarms(templates):
+    for template in templates.values():
+        template["Resources"] = {
+            name: each
+            for name, each in template["Resources"].items()
+            if each["Type"] != "AWS::CloudWatch::Alarm"
+        }
+
+
+DEFECTS = [
+    (infra.unencrypted, _drop("AWS::S3::Bucket", "BucketEncryption")),
+    (infra.unencrypted, _drop("AWS::SQS::Queue", "KmsMasterKeyId")),
+    (infra.unencrypted, _set("AWS::RDS::DBInstance", "StorageEncrypted", False)),
+    (infra.unencrypted, _set("AWS::ElastiCache::ReplicationGroup", "TransitEncryptionEnabled", False)),
+    (infra.public, _set("AWS::RDS::DBInstance", "PubliclyAccessible", True)),
+    (infra.public, _drop("AWS::S3::Bucket", "PublicAccessBlockConfiguration")),
+    (infra.public, _set("AWS::EC2::SecurityGroupIngress", "CidrIp", "0.0.0.0/0")),
+    (infra.without_tls, _set("AWS::S3::BucketPolicy", "PolicyDocument", {"Statement": []})),
+    (infra.without_tls, _set("AWS::RDS::DBParameterGroup", "Parameters", {})),
+    (infra.unwatched, _forget_alarms),
+    (infra.alarms_without_runbook, _set("AWS::CloudWatch::Alarm", "AlarmDescription", "something is wrong")),
+    (infra.wildcards, _open_policy),
+    (infra.unretained_logs, _drop("AWS::Logs::LogGroup", "RetentionInDays")),
+]
+
+
+@pytest.mark.parametrize(("check", "defect"), DEFECTS)
+def test_a_deliberate_defect_is_found(stages, check, defect):
+    templates = copy.deepcopy(stages["production"].templates)
+    defect(templates)
+    assert check(templates) != []
+
+
+def test_every_function_and_route_is_deployed(synthesised):
+    manifests = load_manifests(REPOSITORY / "functions")
+    deployed = {
+        properties["FunctionName"]
+        for _, properties in resources(synthesised.templates, "AWS::Lambda::Function")
+        if "FunctionName" in properties
+    }
+    prefix = f"footnote-{synthesised.config.stage}-"
+    assert deployed == {f"{prefix}{each.name}" for each in manifests if each.kind != "container"}
+    wanted = {
+        (method, target.resource, target.authorized) for method, target in RouteTable(manifests).targets
+    }
+    assert set(_routes(synthesised.templates["api"])) == wanted
+
+
+def _routes(template):
+    """(method, path, authorized) of every method but those of cross-origin checks."""
+    table = template["Resources"]
+    parents = {
+        name: (each["Properties"]["PathPart"], each["Properties"]["ParentId"].get("Ref"))
+        for name, each in table.items()
+        if each["Type"] == "AWS::ApiGateway::Resource"
+    }
+
+    def path(name):
+        if name not in parents:
+            return ""
+        part, parent = parents[name]
+        return f"{path(parent)}/{part}"
+
+    for each in table.values():
+        if each["Type"] == "AWS::ApiGateway::Method" and each["Properties"]["HttpMethod"] != "OPTIONS":
+            properties = each["Properties"]
+            where = path(properties["ResourceId"].get("Ref")) or "/"
+            yield properties["HttpMethod"], where, properties["AuthorizationType"] == "CUSTOM"
+
+
+def test_streams_are_streamed(synthesised):
+    modes = {}
+    for _, properties in resources(synthesised.templates, "AWS::ApiGateway::Method"):
+        integration = properties["Integration"]
+        if integration["Type"] != "MOCK":
+            modes.setdefault(integration.get("ResponseTransferMode"), []).append(
+                integration["TimeoutInMillis"]
+            )
+    assert set(modes["STREAM"]) == {300_000}
+    assert set(modes["BUFFERED"]) == {29_000}
+
+
+def test_functions_run_on_arm_with_python_3_13_and_at_most_five_layers(synthesised):
+    for name, properties in resources(synthesised.templates, "AWS::Lambda::Function"):
+        assert properties["Architectures"] == ["arm64"], name
+        assert properties["Runtime"] == "python3.13", name
+        assert len(properties["Layers"]) <= 5, name
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON", name
+
+
+def test_database_connections_suffice_for_all_environments_at_once(synthesised):
+    config = synthesised.config
+    needed = sum(
+        concurrency(config, each) or 0
+        for each in Manifests.of().functions
+        if each.grants.postgres and each.kind != "container"
+    )
+    assert needed <= config.database.max_connections
+
+
+def test_each_role_reads_only_the_secrets_that_its_function_names(synthesised):
+    manifests = {each.name.replace("-", ""): each for each in load_manifests(REPOSITORY / "functions")}
+    for name, properties in resources(synthesised.templates, "AWS::IAM::Policy"):
+        short = name.split("/")[1].split("RoleDefaultPolicy")[0].lower()
+        if short not in manifests:
+            continue
+        text = json.dumps(properties)
+        manifest = manifests[short]
+        assert ("secretsmanager:GetSecretValue" in text) == bool(
+            manifest.grants.secrets or manifest.grants.postgres or manifest.grants.redis
+        ), name
+        if manifest.name != "auth":
+            assert "SecretIdentitySigning" not in text, name
+
+
+def test_data_outlives_its_stack_in_production(stages):
+    for stack, template in stages["production"].templates.items():
+        for name, each in template["Resources"].items():
+            if each["Type"] in {"AWS::RDS::DBInstance", "AWS::S3::Bucket", "AWS::KMS::Key"}:
+                assert each["DeletionPolicy"] in {"Retain", "Snapshot"}, f"{stack}/{name}"
+
+
+def test_production_is_backed_up_elsewhere_and_restored_every_week(stages):
+    templates = stages["production"].templates
+    ((_, plan),) = resources(templates, "AWS::Backup::BackupPlan")
+    rules = {each["RuleName"]: each for each in plan["BackupPlan"]["BackupPlanRule"]}
+    assert set(rules) == {"six-hourly", "daily", "weekly", "monthly"}
+    assert all("CopyActions" in rules[name] for name in ("daily", "weekly", "monthly"))
+    assert list(resources(templates, "AWS::Backup::RestoreTestingPlan"))
+    ((_, instance),) = resources(templates, "AWS::RDS::DBInstance")
+    assert instance["BackupRetentionPeriod"] == 35
+    assert instance["MultiAZ"] is True
+    ((_, audit),) = [
+        each for each in resources(templates, "AWS::S3::Bucket") if each[1].get("ObjectLockEnabled")
+    ]
+    assert audit["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {
+        "Days": 2555,
+        "Mode": "COMPLIANCE",
+    }
+
+
+def test_the_idle_month_costs_no_more_than_the_stage_allows(synthesised):
+    estimate = Estimate(synthesised.config, list(synthesised.templates.values()))
+    idle = total(estimate.idle())
+    assert 0 < idle <= synthesised.config.cost.idle_usd
+    busy = total(estimate.load(Load(messages=100_000, searches=50_000, documents=2_000)))
+    assert busy > 0
