@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import App, Environment, Tags
 
@@ -37,7 +38,7 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
     where = Environment(account=config.account, region=config.region)
     name = prefix(config)
 
-    def common(part: str) -> dict[str, object]:
+    def common(part: str) -> dict[str, Any]:
         return {
             "stack_name": f"{name}-{part}",
             "env": where,
@@ -83,7 +84,7 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
 
 
 def _recovery(
-    app: App, config: StageConfig, data: DataStack, common: Callable[[str], dict[str, object]]
+    app: App, config: StageConfig, data: DataStack, common: Callable[[str], dict[str, Any]]
 ) -> None:
     name, copies = prefix(config), None
     if config.recovery.copy_region is not None:

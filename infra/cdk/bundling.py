@@ -1,9 +1,11 @@
 """What is uploaded: function assets and layers, built without Docker.
 
-A function may have five layers, and two of them are AWS's (secrets, the web adapter). So the product is one layer, and the
-packages of all layers that a `function.toml` names are one more, shared by the functions that name the same. Packages come from
-the hashed locks by uv, for Lambda's Python on arm64, and lie under the hash of the locks: an unchanged lock is built once. Bytecode is compiled by the runtime's own minor version where that is at hand: Lambda cannot write
-it, and CDK gives every file the same age, so it must not be checked against the source.
+A function may have five layers, and two of them are AWS's (secrets, the web adapter). So the product is one
+layer, and the packages of all layers that a `function.toml` names are one more, shared by the functions
+that name the same. Packages come from the hashed locks by uv, for Lambda's Python on arm64, and lie under
+the hash of the locks: an unchanged lock is built once. Bytecode is compiled by the runtime's own minor
+version where that is at hand: Lambda cannot write it, and CDK gives every file the same age, so it must not
+be checked against the source.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class Assets:
     Attributes:
         cache: Where built layers and staged functions lie.
         repository: The checkout.
-        third_party: Whether packages are really installed; without, layers hold the product's own code alone, for
-            tests that look at templates only.
+        third_party: Whether packages are really installed; without, layers hold the product's own code
+            alone, for tests that look at templates only.
     """
 
     cache: Path
@@ -64,7 +66,7 @@ class Assets:
         return target
 
     def packages(self, layers: Sequence[str]) -> Path:
-        """The third-party packages of several layers together, as they are unpacked under `/opt`; built if missing.
+        """The third-party packages of several layers, as they are unpacked under `/opt`; built if missing.
 
         Raises:
             BundlingError: uv refused, or two layers hold different versions of a package.

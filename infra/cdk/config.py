@@ -1,6 +1,7 @@
 """What an operator chooses for a stage: `infra/cdk/config/<stage>.yaml`, typed and checked.
 
-Unknown keys are errors, and every choice that contradicts another one is refused here, before anything is synthesised.
+Unknown keys are errors, and every choice that contradicts another one is refused here, before anything is
+synthesised.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class NetworkConfig(_Part):
         cidr: Its addresses.
         availability_zones: Of the isolated subnets; databases need two.
         endpoint_zones: In how many of them interface endpoints stand; each costs by the hour.
-        egress: Whether functions that call the Internet (payments, webhooks, a generation server outside of AWS) get a
-            NAT gateway; without one those calls fail and say so.
+        egress: Whether functions that call the Internet (payments, webhooks, a generation server outside of
+            AWS) get a NAT gateway; without one those calls fail and say so.
     """
 
     cidr: str = "10.40.0.0/16"
@@ -103,7 +104,7 @@ Model = Annotated[ServerlessModel | InstanceModel, Field(discriminator="kind")]
 
 
 class GenerationConfig(_Part):
-    """Who writes answers: a SageMaker endpoint with an OpenAI-compatible server, or one elsewhere; else extractive."""
+    """Who writes answers: an OpenAI-compatible server on SageMaker or elsewhere; without one, nobody does."""
 
     endpoint: InstanceModel | None = None
     base_url: str | None = None
@@ -119,7 +120,7 @@ class GenerationConfig(_Part):
 
 
 class ModelsConfig(_Part):
-    """Model endpoints. `image_*` are tags in the stage's container repositories, pushed before the first deployment."""
+    """Model endpoints. Images with `image_tag` are in the stage's repositories before they are made."""
 
     embedding: Model = ServerlessModel()
     reranking: Model | None = None

@@ -21,7 +21,8 @@ class Places:
     """Where the stage's services are.
 
     Attributes:
-        database_host, cache_host, bucket: Of the data stack; functions reach the database by its proxy, if it has one.
+        database_host, cache_host, bucket: Of the data stack; functions reach the database by its proxy, if
+            it has one.
         instance_host, cache_id: The database itself and the cache's id, for what maintains them.
         queue_urls: By queue name.
     """

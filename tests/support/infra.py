@@ -1,6 +1,7 @@
 """Synthesised stages, and what must be true of their templates.
 
-Each check returns the problems it finds, so that a test can ask it about templates with a deliberate defect as well.
+Each check returns the problems it finds, so that a test can ask it about templates with a deliberate defect
+as well.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def _targets(value: Any) -> Iterator[str]:
 
 
 def unwatched(templates: Templates) -> list[str]:
-    """Functions without an alarm on errors, throttles and duration; queues without one on age or dead letters."""
+    """Functions without alarms on errors, throttles and duration; queues without on age or dead letters."""
     text = json.dumps([properties for _, properties in resources(templates, "AWS::CloudWatch::Alarm")])
     names = [properties["AlarmName"] for _, properties in resources(templates, "AWS::CloudWatch::Alarm")]
     found = []

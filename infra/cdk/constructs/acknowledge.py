@@ -1,7 +1,7 @@
 """Written acknowledgements of what cdk-nag finds: a reason, on the very resource.
 
-A finding about a policy names what it found in brackets (`AwsSolutions-IAM5[Resource::*]`), and only an acknowledgement
-of just that quiets it: another wildcard on the same role is a new finding.
+A finding about a policy names what it found in brackets (`AwsSolutions-IAM5[Resource::*]`), and only an
+acknowledgement of just that quiets it: another wildcard on the same role is a new finding.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
 
 
 def acknowledge_resource(construct: IConstruct, resource: str, reason: str) -> None:
-    """A wildcard in a policy's resource; `resource` as cdk-nag writes it, with `<AWS::AccountId>` for references."""
+    """A wildcard in a policy's resource, written as cdk-nag does: references as `<AWS::AccountId>`."""
     acknowledge(construct, f"AwsSolutions-IAM5[Resource::{resource}]", reason)
 
 

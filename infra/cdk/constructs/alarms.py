@@ -69,7 +69,8 @@ class Alarms:
             comparison_operator=(cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD if below else _ABOVE),
             treat_missing_data=missing,
         )
-        return self._tell(alarm)
+        self._tell(alarm)
+        return alarm
 
     def when_all(self, name: str, alarms: Sequence[cloudwatch.IAlarm], *, what: str, runbook: str) -> None:
         """An alarm that rings while all of several do; those alone call nobody."""
@@ -86,14 +87,13 @@ class Alarms:
     def _text(self, what: str, runbook: str) -> str:
         return f"{what} Runbook: {self._config.observability.runbooks}/{runbook}.md"
 
-    def _tell(self, alarm: cloudwatch.AlarmBase) -> cloudwatch.AlarmBase:
+    def _tell(self, alarm: cloudwatch.AlarmBase) -> None:
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
         self.made.append(alarm)
-        return alarm
 
 
-def summed(namespace: str, name: str, minutes: int = 5, **dimensions: str) -> cloudwatch.Metric:
+def summed(namespace: str, name: str, *, minutes: int = 5, **dimensions: str) -> cloudwatch.Metric:
     """The sum of a metric."""
     return cloudwatch.Metric(
         namespace=namespace,
@@ -104,7 +104,7 @@ def summed(namespace: str, name: str, minutes: int = 5, **dimensions: str) -> cl
     )
 
 
-def highest(namespace: str, name: str, minutes: int = 5, **dimensions: str) -> cloudwatch.Metric:
+def highest(namespace: str, name: str, *, minutes: int = 5, **dimensions: str) -> cloudwatch.Metric:
     """The maximum of a metric."""
     return cloudwatch.Metric(
         namespace=namespace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -54,7 +55,8 @@ def private_bucket(
         config: The stage.
         encryption_key: Of its purpose.
         logs: Where its access logs go.
-        name: Its physical name: functions are told it, and policies name it, without tying their stacks to this one.
+        name: Its physical name: functions are told it, and policies name it, without tying their stacks to
+            this one.
         lifecycle: Rules beside the removal of unfinished uploads.
         cors: For uploads by browsers.
         object_lock_years: Nothing can be deleted earlier, by anyone (compliance mode); 0 for no lock.
@@ -87,7 +89,7 @@ def private_bucket(
     )
 
 
-def _fate(config: StageConfig) -> dict[str, object]:
+def _fate(config: StageConfig) -> dict[str, Any]:
     """Buckets with data are kept when a stack goes, outside of development."""
     if config.stage == "development":
         return {"removal_policy": RemovalPolicy.DESTROY}

@@ -1,4 +1,4 @@
-"""One deployed function: code, layers, role, alias, alarms' metrics; all of it read from its `function.toml`."""
+"""One deployed function: code, layers, role, alias; all of it read from its `function.toml`."""
 
 from __future__ import annotations
 
@@ -107,15 +107,9 @@ class FootnoteFunction(Construct):
                 if config.functions.snap_start and manifest.kind in {"api", "authorizer"}
                 else None
             ),
-            **(
-                {
-                    "vpc": platform.network.vpc,
-                    "vpc_subnets": platform.network.function_subnets,
-                    "security_groups": [platform.network.functions],
-                }
-                if networked
-                else {}
-            ),
+            vpc=platform.network.vpc if networked else None,
+            vpc_subnets=platform.network.function_subnets if networked else None,
+            security_groups=[platform.network.functions] if networked else None,
         )
         if manifest.kind == "stream":
             self._adapt(config)
@@ -126,7 +120,7 @@ class FootnoteFunction(Construct):
             acknowledge_resource(
                 self.role,
                 "*",
-                "Network interfaces do not exist yet when the role is made; X-Ray knows no narrower resource.",
+                "Network interfaces do not exist when the role is made; X-Ray knows no narrower resource.",
             )
 
     def canary(self, application: codedeploy.LambdaApplication, role: iam.IRole) -> None:
@@ -210,7 +204,7 @@ class FootnoteFunction(Construct):
             )
 
     def _allow_secrets(self) -> None:
-        """By the role's own policy alone: a key's or secret's policy would tie the stores to the functions."""
+        """By the role's own policy: a key's or secret's would tie the stores to the functions."""
         data = self._platform.data
         secrets = [data.secrets[name].secret_arn for name in sorted(readable_secrets(self.manifest))]
         if not secrets:

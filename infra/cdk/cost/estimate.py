@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from infra.cdk.config import StageConfig
+from infra.cdk.config import InstanceModel, StageConfig
 
 PRICES = Path(__file__).with_name("prices.yaml")
 
@@ -195,7 +195,9 @@ class Estimate:
                 if kind is None:
                     continue
                 least = min(
-                    model.minimum for model in kept.values() if getattr(model, "instance", None) == kind
+                    model.minimum
+                    for model in kept.values()
+                    if isinstance(model, InstanceModel) and model.instance == kind
                 )
                 hours = self._hours * least
                 yield Line(

@@ -1,6 +1,8 @@
-"""The public API: a regional REST API from the functions' routes, the authorizer in front, WAF before both."""
+"""The public API: a regional REST API from the functions' routes, behind the authorizer and WAF."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -41,7 +43,7 @@ class ApiStack(Stack):
         config: StageConfig,
         functions: FunctionsStack,
         manifests: Manifests,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
@@ -108,7 +110,8 @@ class ApiStack(Stack):
                 type=kind,
                 response_headers={"Access-Control-Allow-Origin": f"'{self._origin()}'"},
                 templates={
-                    "application/json": '{"code":"$context.error.responseType","message":$context.error.messageString,'
+                    "application/json": '{"code":"$context.error.responseType",'
+                    '"message":$context.error.messageString,'
                     '"details":{},"request_id":"$context.requestId"}'
                 },
             )
@@ -170,7 +173,7 @@ class ApiStack(Stack):
                 request_models={"application/json": self._body} if has_body else None,
             )
             if not route.authorized:
-                reason = "Signing in, health and signed webhooks come without a token; the function checks them itself."
+                reason = "Sign-in, health and signed webhooks come without a token; the function checks them."
                 acknowledge(method, "AwsSolutions-APIG4", reason)
                 acknowledge(method, "AwsSolutions-COG4", reason)
             else:

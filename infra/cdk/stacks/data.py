@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 
 from aws_cdk import Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -45,7 +46,7 @@ class DataStack(Stack):
         config: StageConfig,
         network: NetworkStack,
         manifests: Manifests,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
@@ -131,8 +132,9 @@ class DataStack(Stack):
         )
 
     def _object_events(self, manifests: Manifests) -> None:
-        """The queue of the documents' events: messages are data. The bucket's own property names it, so that no custom
-        resource has to be run at deployment.
+        """The queue of the documents' events: messages are data.
+
+        The bucket's own property names it, so that no custom resource has to be run at deployment.
         """
         self.queue_key = key(self, "queues", self._config, "Messages about documents and events")
         self.queue_key.add_to_resource_policy(
@@ -159,7 +161,7 @@ class DataStack(Stack):
             for each in manifests.of_kind("queue")
             if each.queue and each.queue.s3_events
         ]
-        bucket = self.documents.node.default_child
+        bucket = cast("s3.CfnBucket", self.documents.node.default_child)
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
                 s3.CfnBucket.QueueConfigurationProperty(event=event, queue=queue.queue_arn)
@@ -260,13 +262,12 @@ class DataStack(Stack):
     def allow_sign_in(self, role: iam.Role, user: str) -> None:
         """Lets a function sign in to the proxy as a database role."""
         assert self.proxy is not None
+        account = f"arn:{Aws.PARTITION}:rds-db:{self._config.region}:{Aws.ACCOUNT_ID}"
         proxy_id = Fn.select(6, Fn.split(":", self.proxy.db_proxy_arn))
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["rds-db:connect"],
-                resources=[
-                    f"arn:{Aws.PARTITION}:rds-db:{self._config.region}:{Aws.ACCOUNT_ID}:dbuser:{proxy_id}/{user}"
-                ],
+                resources=[f"{account}:dbuser:{proxy_id}/{user}"],
             )
         )
 

@@ -1,11 +1,13 @@
 """All functions: code, layers, queues, schedules, aliases.
 
-One stack for all of them: they share layers, and what calls them (the API, queues, schedules) changes with them.
+One stack for all of them: they share layers, and what calls them (the API, queues, schedules) changes with
+them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import Aws, Duration, Stack, triggers
 from aws_cdk import aws_codedeploy as codedeploy
@@ -55,7 +57,7 @@ class FunctionsStack(Stack):
         data: DataStack,
         manifests: Manifests,
         assets: Assets,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
@@ -86,7 +88,7 @@ class FunctionsStack(Stack):
             self._schedule(manifest.name)
 
     def _deploy_gradually(self) -> None:
-        """By CodeDeploy; one role for all groups, which may move traffic between versions of these functions alone."""
+        """By CodeDeploy; one role for all groups."""
         application = codedeploy.LambdaApplication(self, "Deployments", application_name=prefix(self._config))
         role = iam.Role(
             self,

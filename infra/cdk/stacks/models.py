@@ -1,6 +1,8 @@
-"""Model endpoints on SageMaker: the containers of `functions/embedding` and `functions/reranking`, and a generation server."""
+"""Model endpoints on SageMaker: our containers for embedding and reranking, and a generation server."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
@@ -29,7 +31,7 @@ class ModelsStack(Stack):
         repositories: Where their images are pushed to.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: object) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
         self.endpoints: dict[str, str] = {}

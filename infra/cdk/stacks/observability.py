@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,8 +22,8 @@ from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.functions import FunctionsStack
 from infra.cdk.stacks.models import ModelsStack
 
-# Multi-window, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): how fast the month's error budget burns,
-# over a long and a short window.
+# Multi-window, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): how fast the month's error
+# budget burns, over a long and a short window.
 _BURN_RATES = (("fast", 14.4, 60, 5), ("slow", 6.0, 360, 30))
 _GIGABYTE = 1024**3
 
@@ -44,7 +46,7 @@ class ObservabilityStack(Stack):
         models: ModelsStack,
         functions: FunctionsStack,
         api: ApiStack,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
@@ -219,7 +221,7 @@ class ObservabilityStack(Stack):
             where = {"EndpointName": endpoint_name(self._config, name), "VariantName": "live"}
             self.alarms.when(
                 f"model-{name}-errors",
-                summed("AWS/SageMaker", "Invocation5XXErrors", **where),
+                summed("AWS/SageMaker", "Invocation5XXErrors", minutes=5, **where),
                 5,
                 periods=2,
                 of=3,
@@ -326,7 +328,7 @@ def _error_share(api_name: str, minutes: int) -> cloudwatch.MathExpression:
     return cloudwatch.MathExpression(
         expression="IF(requests > 0, errors / requests, 0)",
         using_metrics={
-            "errors": summed("AWS/ApiGateway", "5XXError", minutes, **where),
+            "errors": summed("AWS/ApiGateway", "5XXError", minutes=minutes, **where),
             "requests": cloudwatch.Metric(
                 namespace="AWS/ApiGateway",
                 metric_name="Count",

@@ -1,6 +1,8 @@
-"""Backups of section 12.3: six-hourly, daily, weekly and monthly, copied to another region, and restored every week."""
+"""Backups of section 12.3, copied to another region, and restored every week."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_backup as backup
@@ -14,6 +16,7 @@ from infra.cdk.constructs.keys import key
 from infra.cdk.names import prefix
 from infra.cdk.stacks.data import DataStack
 
+_Points = backup.CfnRestoreTestingPlan.RestoreTestingRecoveryPointSelectionProperty
 # Section 12.3: 24 hourly, 30 daily, 12 weekly, 12 monthly copies of PostgreSQL, taken every six hours.
 _RULES = (
     ("six-hourly", events.Schedule.cron(minute="0", hour="*/6"), Duration.days(6)),
@@ -47,7 +50,7 @@ class RecoveryStack(Stack):
         config: StageConfig,
         data: DataStack,
         copies: CopiesStack | None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self.vault = vault(self, config)
@@ -117,7 +120,7 @@ class RecoveryStack(Stack):
             restore_testing_plan_name=f"{name}_weekly",
             schedule_expression="cron(0 5 ? * MON *)",
             start_window_hours=4,
-            recovery_point_selection=backup.CfnRestoreTestingPlan.RestoreTestingRecoveryPointSelectionProperty(
+            recovery_point_selection=_Points(
                 algorithm="LATEST_WITHIN_WINDOW",
                 include_vaults=[self.vault.backup_vault_arn],
                 recovery_point_types=["SNAPSHOT"],
@@ -144,7 +147,7 @@ class CopiesStack(Stack):
         config: The stage.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: object) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self.vault = vault(self, config, name=f"{prefix(config)}-copies")
 

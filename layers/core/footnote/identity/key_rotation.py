@@ -1,7 +1,7 @@
 """The signing secret and the verification secret of the next period.
 
-The signing secret holds the key that signs, and the one that will sign after the next rotation; the verification secret holds the
-public keys of both, and of the one before, whose tokens live on for minutes.
+The signing secret holds the key that signs, and the one that will sign after the next rotation; the
+verification secret holds the public keys of both, and of the one before, whose tokens live on for minutes.
 """
 
 from __future__ import annotations

@@ -317,7 +317,8 @@ class EventSettings(Section):
 class MaintenanceSettings(Section):
     """Deployments and rotations.
 
-    `secret_prefix` stands before the ids of all secrets of a stage; `cache_id` is the cache's replication group.
+    `secret_prefix` stands before the ids of all secrets of a stage; `cache_id` is the cache's replication
+    group.
     """
 
     secret_prefix: str = ""

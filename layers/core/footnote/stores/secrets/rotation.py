@@ -1,8 +1,8 @@
 """Rotation of secrets, in Secrets Manager's four steps.
 
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-lambda-function-overview.html. A new value is made
-and kept as AWSPENDING, given to whom it is for, tried, and only then made AWSCURRENT. Every step may be repeated, and one that
-fails leaves the current value in force.
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-lambda-function-overview.html.
+A new value is made and kept as AWSPENDING, given to whom it is for, tried, and only then made AWSCURRENT.
+Every step may be repeated, and one that fails leaves the current value in force.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Strategy(Protocol):
         ...
 
     def set(self, current: str, pending: str) -> None:
-        """Gives the new value to whom it is for; the current one goes on to hold until the caches are over."""
+        """Gives the new value to whom it is for."""
         ...
 
     def test(self, pending: str) -> None:

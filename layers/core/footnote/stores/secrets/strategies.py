@@ -103,7 +103,8 @@ class CacheToken:
 class SigningKey:
     """The key that was announced at the rotation before signs from now on; a new one is announced.
 
-    So every verifier has known a key for weeks when the first token is signed with it, and no step has to wait.
+    So every verifier has known a key for weeks when the first token is signed with it, and no step has to
+    wait.
 
     Args:
         client: boto3's client of Secrets Manager.
