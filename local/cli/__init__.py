@@ -6,6 +6,7 @@ import typer
 
 from local.cli import (
     conversation,
+    cost,
     doctor,
     documents,
     environment,
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     app.command()(evaluation.evaluate)
     app.command()(environment.env)
     app.add_typer(queue.app, name="queue")
+    app.add_typer(cost.app, name="cost")
     return app
 
 

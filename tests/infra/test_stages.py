@@ -2,10 +2,12 @@
 
 import copy
 import json
+import os
 
 import pytest
 
-from footnote.platform.manifest import load_manifests
+from footnote.platform.manifest import DEPLOYED_ONLY, load_manifests
+from footnote.platform.settings import Settings
 from infra.cdk.bundling import REPOSITORY
 from infra.cdk.constructs.function import concurrency
 from infra.cdk.cost.estimate import Estimate, Load, total
@@ -205,3 +207,41 @@ def test_the_idle_month_costs_no_more_than_the_stage_allows(synthesised):
     assert 0 < idle <= synthesised.config.cost.idle_usd
     busy = total(estimate.load(Load(messages=100_000, searches=50_000, documents=2_000)))
     assert busy > 0
+
+
+def _environments(synthesised):
+    """(short name, variables) of every function; references have become words."""
+    prefix = f"footnote-{synthesised.config.stage}-"
+    for _, properties in resources(synthesised.templates, "AWS::Lambda::Function"):
+        if "FunctionName" in properties:
+            variables = properties["Environment"]["Variables"]
+            told = {key: value if isinstance(value, str) else "reference" for key, value in variables.items()}
+            yield properties["FunctionName"].removeprefix(prefix), told
+
+
+def test_each_environment_is_valid_and_holds_no_secret(synthesised, monkeypatch):
+    for variable in [name for name in os.environ if name.startswith("APP_")]:
+        monkeypatch.delenv(variable)
+    for name, variables in _environments(synthesised):
+        with monkeypatch.context() as function:
+            for key, value in variables.items():
+                function.setenv(key, value)
+            settings = Settings()
+        assert settings.environment == synthesised.config.stage
+        # Secrets are named with the stage before them, never held.
+        for section in (settings.postgres.password_secret, settings.redis.password_secret):
+            assert section in {"", "reference"} or section.startswith(
+                f"{synthesised.config.stage}/footnote/"
+            ), name
+        assert not any(word in key for key in variables for word in ("API_KEY=", "PASSWORD=", "TOKEN"))
+
+
+def test_a_function_is_told_only_what_its_grants_allow(synthesised):
+    manifests = {each.name: each for each in load_manifests(REPOSITORY / "functions")}
+    for name, variables in _environments(synthesised):
+        grants = manifests[name].grants
+        if manifests[name].kind in DEPLOYED_ONLY:
+            continue
+        assert ("APP_POSTGRES__HOST" in variables) == bool(grants.postgres), name
+        assert ("APP_REDIS__HOST" in variables) == grants.redis, name
+        assert ("APP_EMBEDDING__ENDPOINT_NAME" in variables) == ("embedding" in grants.endpoints), name
