@@ -162,7 +162,7 @@ def _compile(target: Path) -> None:
 
 @lru_cache(maxsize=1)
 def runtime_python() -> str | None:
-    """An interpreter of the runtime's minor version: `FOOTNOTE_RUNTIME_PYTHON`, or one uv finds; else `None`."""
+    """An interpreter of the runtime's minor version: `FOOTNOTE_RUNTIME_PYTHON`, or one uv finds."""
     from uv import find_uv_bin
 
     chosen = os.environ.get("FOOTNOTE_RUNTIME_PYTHON")

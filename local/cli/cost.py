@@ -31,7 +31,7 @@ def estimate(
     documents: Annotated[int, typer.Option(min=0, help="Documents a month.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """The month without traffic, and the month at a load, from the synthesised templates and a dated price table."""
+    """The month without traffic, and at a load, from the synthesised templates and a dated price table."""
     from infra.cdk.config import load_config
     from infra.cdk.cost.estimate import Estimate, Line, Load, UnknownPrice, total
 
@@ -52,7 +52,8 @@ def estimate(
             "idle_usd": total(idle),
             "load_usd": total(busy),
             "lines": [
-                {"service": each.service, "what": each.what, "usd": round(each.usd, 4)} for each in [*idle, *busy]
+                {"service": each.service, "what": each.what, "usd": round(each.usd, 4)}
+                for each in [*idle, *busy]
             ],
         }
         console.print_json(json.dumps(told))
@@ -71,4 +72,6 @@ def estimate(
     if messages or searches or documents:
         console.print()
         console.print(table("what the load adds", busy))
-    console.print(f"\nList prices on demand as of {estimate.as_of}, without free tiers; see infra/cdk/cost/prices.yaml.")
+    console.print(
+        f"\nList prices on demand as of {estimate.as_of}, without free tiers; see infra/cdk/cost/prices.yaml."
+    )
