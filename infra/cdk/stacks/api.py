@@ -20,9 +20,18 @@ from infra.cdk.constructs.logs import log_group
 from infra.cdk.manifests import Manifests
 from infra.cdk.names import prefix
 from infra.cdk.stacks.functions import FunctionsStack
+from local.gateway.events import BINARY_MEDIA_TYPES
 
 _STREAM_TIMEOUT = Duration.minutes(5)
 _BUFFERED_TIMEOUT = Duration.seconds(29)
+# Those of the local gateway; a prefix stands for all types that begin with it.
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_BINARY = (
+    *(f"{each}*" if each.endswith("/") else each for each in BINARY_MEDIA_TYPES if each != _OFFICE),
+    f"{_OFFICE}.wordprocessingml.document",
+    f"{_OFFICE}.presentationml.presentation",
+    f"{_OFFICE}.spreadsheetml.sheet",
+)
 _CORS_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Device-Id", "X-Request-ID")
 
 
@@ -79,7 +88,7 @@ class ApiStack(Stack):
             description=f"Footnote, {config.stage}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=False,
-            binary_media_types=["application/pdf", "application/zip"],
+            binary_media_types=list(_BINARY),
             disable_execute_api_endpoint=config.domain is not None,
             deploy_options=apigateway.StageOptions(
                 stage_name="live",
