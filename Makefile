@@ -68,7 +68,7 @@ diff: $(DEVELOPMENT) node_modules/.bin/cdk ## What a deployment would change
 	$(CDK) diff
 
 deploy: $(DEVELOPMENT) node_modules/.bin/cdk ## Deploy a stage
-	$(CDK) deploy --all --require-approval $(or $(APPROVAL),broadening)
+	$(CDK) deploy $(or $(STACKS),--all) --require-approval $(or $(APPROVAL),broadening)
 
 smoke: $(DEVELOPMENT) ## Try a deployed stage as a member would: URL=https://api.example.com
 	$(BIN)/python -m tests.smoke.smoke $(URL)
@@ -76,8 +76,11 @@ smoke: $(DEVELOPMENT) ## Try a deployed stage as a member would: URL=https://api
 rollback: $(DEVELOPMENT) ## Let the alias of every function of a stage call its version before
 	$(BIN)/python -m infra.cdk.rollback --stage $(STAGE)
 
-scan: $(DEVELOPMENT) ## Known vulnerabilities of locked packages, secrets in the repository, templates
-	$(BIN)/python -m infra.cdk.scan
+scan: synth ## Known vulnerabilities of the locked packages (asks their registry), mistakes in the templates
+	$(BIN)/cfn-lint --ignore-checks W3005 --non-zero-exit-code warning -- cdk.out/*.template.json
+	for lock in local runtime $(notdir $(basename $(wildcard requirements/layer-*.txt))); do \
+	    $(UV) tool run pip-audit==2.9.0 --strict --disable-pip --require-hashes -r requirements/$$lock.txt || exit 1; \
+	done
 
 cost: ## What a synthesised stage costs a month
 	@$(BIN)/footnote cost estimate --stage $(STAGE) $(OPTIONS)

@@ -15,6 +15,7 @@ from infra.cdk.names import prefix
 from infra.cdk.stacks.api import ApiStack
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.functions import FunctionsStack
+from infra.cdk.stacks.images import ImagesStack
 from infra.cdk.stacks.models import ModelsStack
 from infra.cdk.stacks.network import NetworkStack
 from infra.cdk.stacks.observability import ObservabilityStack
@@ -50,7 +51,8 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
     data = DataStack(
         app, f"{name}-data", config=config, network=network, manifests=manifests, **common("data")
     )
-    models = ModelsStack(app, f"{name}-models", config=config, **common("models"))
+    images = ImagesStack(app, f"{name}-images", config=config, **common("images"))
+    models = ModelsStack(app, f"{name}-models", config=config, images=images, **common("models"))
     functions = FunctionsStack(
         app,
         f"{name}-functions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
@@ -15,7 +15,8 @@ from constructs import Construct
 from infra.cdk.config import InstanceModel, ServerlessModel, StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge_resource
 from infra.cdk.constructs.logs import log_group
-from infra.cdk.names import EMBEDDING, GENERATION, RERANKING, endpoint_name, prefix
+from infra.cdk.names import EMBEDDING, GENERATION, RERANKING, endpoint_name
+from infra.cdk.stacks.images import ImagesStack
 
 _VARIANT = "live"
 
@@ -25,17 +26,19 @@ class ModelsStack(Stack):
 
     Args:
         config: The stage.
+        images: Where the containers' images are.
 
     Attributes:
         endpoints: Names of the endpoints, by model.
-        repositories: Where their images are pushed to.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, images: ImagesStack, **kwargs: Any
+    ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self._config = config
+        self._images = images
         self.endpoints: dict[str, str] = {}
-        self.repositories: dict[str, ecr.Repository] = {}
         models = config.models
         chosen = {
             EMBEDDING: models.embedding,
@@ -48,16 +51,7 @@ class ModelsStack(Stack):
 
     def _endpoint(self, name: str, model: ServerlessModel | InstanceModel) -> None:
         config, title = self._config, name.capitalize()
-        repository = ecr.Repository(
-            self,
-            f"{title}Repository",
-            repository_name=f"{prefix(config)}/{name}",
-            image_scan_on_push=True,
-            image_tag_mutability=ecr.TagMutability.MUTABLE,
-            lifecycle_rules=[ecr.LifecycleRule(max_image_count=10)],
-            removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
-        )
-        self.repositories[name] = repository
+        repository = self._images.repositories[name]
         log_group(
             self,
             f"{title}Logs",
@@ -88,7 +82,7 @@ class ModelsStack(Stack):
         if isinstance(model, InstanceModel):
             self._scale(title, name, endpoint, model)
 
-    def _role(self, title: str, name: str, repository: ecr.Repository) -> iam.Role:
+    def _role(self, title: str, name: str, repository: ecr.IRepository) -> iam.Role:
         role = iam.Role(self, f"{title}Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         repository.grant_pull(role)
         acknowledge_resource(role, "*", "A registry's token is not given for a single repository.")
