@@ -45,6 +45,16 @@ class Schedule(_Part):
     rate_minutes: int = Field(ge=1)
 
 
+class Budget(_Part):
+    """What the function may weigh with its layers, unpacked, and how long its imports may take on one core.
+
+    Held against `python -m tests.performance.cold_start`.
+    """
+
+    size_mb: int = Field(default=110, ge=1, le=250)
+    import_ms: int = Field(default=700, ge=1)
+
+
 class Grants(_Part):
     """What the function's role may do; everything else is denied.
 
@@ -87,6 +97,7 @@ class FunctionManifest(_Part):
     authorizer_result_ttl_s: int | None = Field(default=None, ge=0, le=3600)
     environment: dict[str, str] = Field(default_factory=dict)
     grants: Grants = Grants()
+    budget: Budget = Budget()
 
     @model_validator(mode="after")
     def _matches_kind(self) -> FunctionManifest:
