@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from footnote.composition.identity import Identity
+from footnote.composition.events import Events
 
 if TYPE_CHECKING:
     from footnote.quota import Admission
     from footnote.stores.postgres.quota import PostgresQuotaStore
 
 
-class Metering(Identity):
+class Metering(Events):
     """Services of quota and billing."""
 
     @cached_property

@@ -51,6 +51,8 @@ class Grants(_Part):
         bucket: Allowed object operations.
         secrets: Secret ids it may read.
         endpoints: Model endpoints it may invoke.
+        queues: Queues it may send to.
+        mail: Whether it may send mail.
     """
 
     postgres: Literal["footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer"] | None = None
@@ -58,6 +60,8 @@ class Grants(_Part):
     bucket: tuple[Literal["read", "write", "delete"], ...] = ()
     secrets: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    mail: bool = False
 
 
 class FunctionManifest(_Part):

@@ -141,7 +141,7 @@ class GenerationSettings(Section):
 
 
 class IngestionSettings(Section):
-    """Limits of reliability.md (f)."""
+    """Limits of reliability.md (f). `hold_s` is the function's time limit and 30 seconds."""
 
     max_bytes: int = 50 * 1024 * 1024
     max_pages: int = 2_000
@@ -155,6 +155,7 @@ class IngestionSettings(Section):
     parser_output_bytes: int = 128 * 1024 * 1024
     max_attempts: int = 3
     lease_s: int = 30
+    hold_s: int = 630
     chunk_target_tokens: int = 200
     chunk_max_tokens: int = 254
     purge_after_s: int = 900
@@ -303,11 +304,28 @@ class BillingSettings(Section):
 
 
 class EventSettings(Section):
-    """The queue of events, and what is sent to people and to other systems."""
+    """The queue of events, and what is sent to people and to other systems.
+
+    Events that were taken from the outbox are kept from other relays for `lease_s`. The queue gives an event
+    up after `max_deliveries`, as `functions/notifier/function.toml` has it. Mail is sent from `mail_from`;
+    without it none is. A webhook endpoint has `webhook_limit_s` to answer, and is switched off after
+    `webhook_failures` in a row if the first is `webhook_failing_s` ago. `webhook_loopback` allows endpoints
+    on this machine, and plain HTTP to them.
+    """
 
     queue: str = "events"
     region: str = "us-east-1"
     endpoint_url: str | None = None
+    timeout_s: float = 5.0
+    lease_s: int = 60
+    max_deliveries: int = 8
+    mail_from: str = ""
+    webhook_secret: str = "footnote/webhooks"  # noqa: S105 - an id
+    webhook_limit_s: float = 5.0
+    webhook_loopback: bool = False
+    webhook_failures: int = 20
+    webhook_failing_s: int = 3600
+    webhook_endpoints: int = 10
 
 
 class GatewaySettings(Section):

@@ -10,6 +10,7 @@ from footnote.quota.errors import (
     RequestInProgress,
     TooManyAtOnce,
 )
+from footnote.quota.events import Consumer, Delivery, Event, EventMismatch, StillDelivering
 from footnote.quota.meters import CAPPED, PERIODS, WARN_AT, Meter
 from footnote.quota.models import (
     Denial,
@@ -35,8 +36,12 @@ __all__ = [
     "WARN_AT",
     "Admission",
     "BudgetExceeded",
+    "Consumer",
+    "Delivery",
     "Denial",
     "Denied",
+    "Event",
+    "EventMismatch",
     "Hold",
     "HoldRequest",
     "IdempotencyKeyReused",
@@ -54,6 +59,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "Stage",
+    "StillDelivering",
     "Terms",
     "TooManyAtOnce",
     "Used",
