@@ -749,15 +749,30 @@ BEGIN
 END $$;
 
 -- Documents that were there before they were metered.
-INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, feature, window_start, units)
-SELECT d.organization_id, d.document_id, -1, m.meter, 'ingestion', '1970-01-01 00:00+00',
-       CASE m.meter WHEN 'documents' THEN 1 ELSE coalesce(d.size_bytes, 0) END
-  FROM knowledge.documents d, (VALUES ('documents'), ('storage_bytes')) AS m (meter)
- WHERE d.active_version IS NOT NULL AND d.deleted_at IS NULL
-   AND (m.meter = 'documents' OR coalesce(d.size_bytes, 0) > 0);
-INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end, committed)
-SELECT l.organization_id, l.organization_id, l.meter, l.window_start, '9999-12-31 00:00+00', sum(l.units)
-  FROM quota.usage_ledger l GROUP BY l.organization_id, l.meter, l.window_start;
+DO $$
+DECLARE
+    v_organization_id uuid;
+BEGIN
+    ALTER TABLE core.organizations NO FORCE ROW LEVEL SECURITY;
+    FOR v_organization_id IN SELECT organization_id FROM core.organizations LOOP
+        PERFORM set_config('app.organization_id', v_organization_id::text, true);
+        INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, feature, window_start, units)
+        SELECT v_organization_id, d.document_id, -1, m.meter, 'ingestion', '1970-01-01 00:00+00',
+               CASE m.meter WHEN 'documents' THEN 1 ELSE v.size_bytes END
+          FROM knowledge.documents d
+          JOIN knowledge.document_versions v
+            ON v.organization_id = d.organization_id AND v.document_id = d.document_id
+           AND v.version = d.active_version
+         CROSS JOIN (VALUES ('documents'), ('storage_bytes')) AS m (meter)
+         WHERE d.organization_id = v_organization_id AND d.deleted_at IS NULL
+           AND (m.meter = 'documents' OR v.size_bytes > 0);
+        INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end, committed)
+        SELECT v_organization_id, v_organization_id, l.meter, l.window_start, '9999-12-31 00:00+00', sum(l.units)
+          FROM quota.usage_ledger l WHERE l.organization_id = v_organization_id GROUP BY l.meter, l.window_start;
+    END LOOP;
+    PERFORM set_config('app.organization_id', '', true);
+    ALTER TABLE core.organizations FORCE ROW LEVEL SECURITY;
+END $$;
 
 -- Work over all organizations --------------------------------------------------------------------------------
 GRANT SELECT, UPDATE ON quota.windows TO footnote_definer;
