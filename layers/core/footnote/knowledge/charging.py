@@ -19,26 +19,22 @@ from footnote.billing import PriceList, Prices
 from footnote.knowledge.ports import IngestionJob, IngestionStore
 from footnote.models import ModelUsage, collecting_usage
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import Conflict, ServiceUnavailable
+from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.quota import (
     Denied,
     HoldRequest,
-    InProgress,
     Meter,
-    Mismatch,
     QuotaStore,
-    Replayed,
     Reserved,
     Settlement,
     Used,
+    reserve_fenced,
 )
 
 logger = get_logger("ingestion")
 
 FEATURE = "ingestion"
-# A worker that has lost the job may still reserve once after its hold was ended.
-_TURNS = 3
 
 
 class Refused(Exception):
@@ -130,9 +126,9 @@ class IngestionCharges:
     async def _reserve(
         self, context: OrganizationContext, job: IngestionJob, need: Need, prices: PriceList
     ) -> Reserved:
-        hold_id = hold_id_of(context, job)
-        tokens = need.embedding_tokens
-        for _ in range(_TURNS):
+        hold_id, tokens = hold_id_of(context, job), need.embedding_tokens
+
+        async def prepare() -> HoldRequest:
             levels = await self._store.prepare_hold(context, job, hold_id, need.size)
             units = {
                 Meter.DOCUMENTS: levels[Meter.DOCUMENTS],
@@ -140,15 +136,12 @@ class IngestionCharges:
                 Meter.EMBEDDING_TOKENS: tokens,
                 Meter.COST: prices.cost(Meter.EMBEDDING_TOKENS, need.model, tokens),
             }
-            asked = HoldRequest(hold_id, _digest(job), FEATURE, units, self._hold_s)
-            answer = await self._quota.reserve(context, asked)
-            if isinstance(answer, Reserved):
-                return answer
-            if isinstance(answer, Denied):
-                raise Refused(answer)
-            if not isinstance(answer, InProgress):
-                raise _closed(answer)
-        raise Conflict("Another worker has reserved for this document.", retry_after_s=1)
+            return HoldRequest(hold_id, _digest(job), FEATURE, units, self._hold_s)
+
+        answer = await reserve_fenced(self._quota, context, prepare)
+        if isinstance(answer, Denied):
+            raise Refused(answer)
+        return answer
 
     async def _release(self, context: OrganizationContext, hold: OpenHold) -> None:
         cost = sum(used.cost_micro_usd for used in hold.used)
@@ -161,10 +154,6 @@ class IngestionCharges:
 def hold_id_of(context: OrganizationContext, job: IngestionJob) -> UUID:
     """The hold of a version, the same in every attempt at it."""
     return uuid5(context.organization_id, f"{job.document_id}:{job.version}")
-
-
-def _closed(answer: Replayed | Mismatch) -> RuntimeError:
-    return RuntimeError(f"the hold of an unfinished version is closed: {type(answer).__name__}")
 
 
 def _digest(job: IngestionJob) -> bytes:

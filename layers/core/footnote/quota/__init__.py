@@ -11,6 +11,7 @@ from footnote.quota.errors import (
     TooManyAtOnce,
 )
 from footnote.quota.events import Consumer, Delivery, Event, EventMismatch, StillDelivering
+from footnote.quota.fencing import reserve_fenced
 from footnote.quota.meters import CAPPED, PERIODS, WARN_AT, Meter
 from footnote.quota.models import (
     Denial,
@@ -65,4 +66,5 @@ __all__ = [
     "Used",
     "Window",
     "Work",
+    "reserve_fenced",
 ]
