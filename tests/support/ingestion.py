@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from footnote.billing import ANY_MODEL, PriceList
 from footnote.knowledge.chunking import chunk
 from footnote.knowledge.documents import Documents
 from footnote.knowledge.ingestion import Ingestion
@@ -27,17 +26,16 @@ from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
 from footnote.platform.settings import IngestionSettings, RetrievalSettings
-from footnote.quota import Meter
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.documents import PostgresDocumentStore
 from footnote.stores.postgres.ingestion import PostgresIngestionStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.postgres.search import PostgresSearchStore
+from tests.support.metering import FixedPrices
 
 BUCKET = "documents"
 DIMENSION = 384
 MODEL = EmbeddingModel("hashing", "1", DIMENSION)
-PRICES = PriceList(1, {(Meter.EMBEDDING_TOKENS, ANY_MODEL): 20_000})
 
 
 def word_vector(text: str) -> list[float]:
@@ -47,13 +45,6 @@ def word_vector(text: str) -> list[float]:
         values[zlib.crc32(word.encode()) % DIMENSION] += 1.0
     length = math.sqrt(sum(value * value for value in values)) or 1.0
     return [value / length for value in values] if any(values) else [1.0] + [0.0] * (DIMENSION - 1)
-
-
-class FixedPrices:
-    """`footnote.billing.Prices` that never change."""
-
-    async def current(self) -> PriceList:
-        return PRICES
 
 
 class HashingEmbedder:

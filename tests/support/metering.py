@@ -8,6 +8,20 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from footnote.billing import ANY_MODEL, PriceList
+from footnote.quota import Meter
+
+PRICES = PriceList(
+    1,
+    {
+        (Meter.EMBEDDING_TOKENS, ANY_MODEL): 20_000,
+        (Meter.RERANK_CALLS, ANY_MODEL): 500_000,
+        (Meter.INPUT_TOKENS, ANY_MODEL): 150_000,
+        (Meter.CACHED_TOKENS, ANY_MODEL): 75_000,
+        (Meter.OUTPUT_TOKENS, ANY_MODEL): 600_000,
+        (Meter.COMPUTE_MS, ANY_MODEL): 16_667,
+    },
+)
 _WINDOWS = """
     SELECT w.meter, w.window_start, w.committed, w.reserved FROM quota.windows w
      WHERE w.organization_id = %(organization)s AND w.subject = %(organization)s
@@ -38,6 +52,13 @@ _ACTIVE = """
        AND v.version = d.active_version
      WHERE d.organization_id = %(organization)s AND d.deleted_at IS NULL
 """
+
+
+class FixedPrices:
+    """`footnote.billing.Prices` that never change."""
+
+    async def current(self) -> PriceList:
+        return PRICES
 
 
 def assert_metering_is_exact(superuser_dsn: str, organization_id: UUID, *, at_rest: bool = False) -> None:

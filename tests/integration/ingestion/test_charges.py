@@ -9,9 +9,9 @@ from footnote.knowledge.models import DocumentStatus
 from footnote.knowledge.tokens import count_tokens
 from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
 from footnote.quota import Meter, QuotaUnavailable
-from tests.support.ingestion import MODEL, PRICES
+from tests.support.ingestion import MODEL
 from tests.support.kill_points import Killed, expire_leases
-from tests.support.metering import assert_metering_is_exact, committed_of, end_holds, entitle
+from tests.support.metering import PRICES, assert_metering_is_exact, committed_of, end_holds, entitle
 
 LONG = "\n\n".join(f"Station {number} lies at kilometre {number * 7}. " * 12 for number in range(330))
 

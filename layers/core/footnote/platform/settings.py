@@ -262,7 +262,11 @@ class CacheSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """Golden sets and their runs. A run is given back after `slice_s`, so that others have their turn."""
+    """Golden sets and their runs. A run is given back after `slice_s`, so that others have their turn.
+
+    A question takes `question_s` at most, and its hold 30 seconds more; a run that may not go on is looked at
+    again after `pause_s`.
+    """
 
     max_sets: int = 50
     max_questions: int = 1_000
@@ -273,6 +277,9 @@ class EvaluationSettings(Section):
     slice_s: float = 60.0
     max_attempts: int = 3
     retry_s: float = 15.0
+    question_s: int = 60
+    hold_s: int = 90
+    pause_s: float = 300.0
 
 
 class QuotaSettings(Section):

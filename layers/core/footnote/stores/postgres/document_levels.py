@@ -13,7 +13,8 @@ from uuid import uuid5
 
 from footnote.quota import Meter, Settlement, Used
 from footnote.stores.postgres.database import Cursor
-from footnote.stores.postgres.quota import adjust_within, settle_within
+from footnote.stores.postgres.fenced_holds import settle_fenced
+from footnote.stores.postgres.quota import adjust_within
 
 FEATURE = "ingestion"
 
@@ -29,12 +30,6 @@ _ACTIVE_SIZE = """
 _SIZE = """
     SELECT size_bytes FROM knowledge.document_versions
      WHERE organization_id = %(organization_id)s AND document_id = %(document_id)s AND version = %(version)s
-"""
-# What a worker that died or lost its lease had reserved: it must not keep out the one that goes on.
-_END_EARLIER = """
-    SELECT quota.expire(h) FROM quota.holds h
-     WHERE h.organization_id = %(organization_id)s AND h.hold_id = %(hold_id)s AND h.state = 'open'
-       FOR UPDATE
 """
 
 
@@ -63,9 +58,7 @@ async def charge_version(
         await adjust_within(cursor, event_id, FEATURE, levels)
         return
     used = (*(Used(meter, units) for meter, units in levels.items()), *charge.used)
-    settled = await settle_within(cursor, replace(charge, used=used))
-    if settled.outcome not in {"settled", "late"}:
-        raise RuntimeError(f"the hold of an ingestion job was settled otherwise: {settled.outcome}")
+    await settle_fenced(cursor, replace(charge, used=used))
 
 
 async def give_back_version(cursor: Cursor, names: Mapping[str, Any], version: int) -> None:
@@ -79,13 +72,3 @@ async def give_back_version(cursor: Cursor, names: Mapping[str, Any], version: i
     event_id = uuid5(names["document_id"], f"{version}:hidden")
     levels = {Meter.DOCUMENTS: -1, Meter.STORAGE_BYTES: -row["size_bytes"]}
     await adjust_within(cursor, event_id, FEATURE, levels)
-
-
-async def end_earlier_hold(cursor: Cursor, names: Mapping[str, Any]) -> None:
-    """Ends an open hold of the same work, its estimate left in the internal ledger.
-
-    Args:
-        cursor: Of a transaction that has made sure that the work is the caller's, and does nothing after it.
-        names: `organization_id` and `hold_id`.
-    """
-    await cursor.execute(_END_EARLIER, names)

@@ -30,8 +30,9 @@ from footnote.quota import Meter, Settlement
 from footnote.stores.postgres import lexical_index
 from footnote.stores.postgres.claims import OPEN_STAGES, Claims
 from footnote.stores.postgres.database import Cursor, Database
-from footnote.stores.postgres.document_levels import charge_version, end_earlier_hold, levels_of
+from footnote.stores.postgres.document_levels import charge_version, levels_of
 from footnote.stores.postgres.duplicates import find_same_bytes, tie
+from footnote.stores.postgres.fenced_holds import end_earlier_hold
 from footnote.stores.postgres.lexical_index import LEXEMES, analysis
 from footnote.stores.postgres.staging import JOB, MINE, stage_chunks, stored_ordinals, unstage
 from footnote.stores.postgres.vectors import EmbeddingModels
@@ -180,13 +181,13 @@ class PostgresIngestionStore:
         self, context: OrganizationContext, job: IngestionJob, hold_id: UUID, size: int
     ) -> Mapping[Meter, int]:
         """See `IngestionStore.prepare_hold`."""
-        names = {**self._names(context, job), "hold_id": hold_id}
+        names = self._names(context, job)
         async with self._database.tenant_tx(context, background=True) as cursor:
             await cursor.execute(_LOCK_JOB, names)
             if await cursor.fetchone() is None:
                 raise Superseded
             levels = await levels_of(cursor, names, size)
-            await end_earlier_hold(cursor, names)
+            await end_earlier_hold(cursor, context.organization_id, hold_id)
         return levels
 
     async def stored_ordinals(
