@@ -218,7 +218,7 @@ class Journal:
 
 
 def _without_cursor(result: Any) -> Any:
-    """What may leave the writer's thread: no cursor, which would end in another one amid the next statement."""
+    """What may leave the writer's thread: no cursor, which would end in another amid the next statement."""
     if isinstance(result, sqlite3.Cursor):
         result.close()
         return None

@@ -11,7 +11,6 @@ import secrets
 import time
 from email.errors import MessageError
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class SesService:
             message = _message(document, message_id)
         except (KeyError, TypeError, ValueError, AttributeError, MessageError) as error:
             raise AwsError("BadRequestException", f"The mail cannot be read: {error}", 400) from error
-        await asyncio.to_thread(self._write, message_id, message.as_bytes(policy=SMTP))
+        await asyncio.to_thread(self._write, message_id, message.as_bytes())
         headers = [(b"content-type", b"application/json")]
         return Answer(200, headers, json.dumps({"MessageId": message_id}).encode())
 
