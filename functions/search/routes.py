@@ -39,7 +39,8 @@ async def search(body: SearchRequest, context: Identity) -> SearchResponse:
         limit=body.limit,
         strategy=body.strategy,
     )
-    return SearchResponse.of(found, query.text, (services.clock.monotonic() - started) * 1000)
+    took_ms = (services.clock.monotonic() - started) * 1000
+    return SearchResponse.of(found.told(services.notice), query.text, took_ms)
 
 
 @router.post("/search/explain", response_model=DocumentExplanation, responses={200: _PAGE})

@@ -6,7 +6,7 @@ the body of the API and the stored row, so that a conversation read back cites e
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -239,6 +239,13 @@ class Answer:
     text: str
     sources: tuple[Source, ...]
     metadata: AnswerMetadata
+
+    def told(self, notice: str | None) -> Answer:
+        """The answer with a further word about how it came about, if there is one."""
+        if notice is None:
+            return self
+        degraded = " ".join(filter(None, (self.metadata.degraded, notice)))
+        return replace(self, metadata=replace(self.metadata, degraded=degraded))
 
     def as_json(self) -> dict[str, Any]:
         return {

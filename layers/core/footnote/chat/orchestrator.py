@@ -74,6 +74,7 @@ class ChatOrchestrator:
         answers: Cached answers; none where that is off.
         uncached: Search for questions that refuse caches; `retriever` by default.
         settings_digest: Stands for all settings and code that shape an answer; stored with each.
+        notice: Told of every answer: what these services leave out; `None` if nothing.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class ChatOrchestrator:
         answers: AnswerCache | None = None,
         uncached: PassageRetriever | None = None,
         settings_digest: str = "",
+        notice: str | None = None,
     ) -> None:
         self._retriever = retriever
         self._answers = answers
@@ -102,6 +104,7 @@ class ChatOrchestrator:
         self._prompt_version = prompt_version
         self._rewriter = rewriter
         self._settings_digest = settings_digest
+        self._notice = notice
 
     async def answer(self, context: OrganizationContext, question: ChatQuestion) -> Answer:
         """The whole answer at once; same errors as `stream`."""
@@ -144,6 +147,7 @@ class ChatOrchestrator:
         asked.trail.grounds = hit.answer.grounds
         elapsed_ms = self._elapsed_ms(asked)
         answer = again(hit, session_id=asked.session_id, message_id=new_id(), elapsed_ms=elapsed_ms)
+        answer = answer.told(self._notice)
         await _uninterrupted(self._store(asked, answer))
         for event in replay(hit, answer):
             yield event
@@ -182,15 +186,15 @@ class ChatOrchestrator:
                         yield event
         except (asyncio.CancelledError, GeneratorExit):
             if draft.text:
-                await _uninterrupted(
-                    self._store(asked, draft.answer(self._elapsed_ms(asked), interrupted=True))
-                )
+                answer = draft.answer(self._elapsed_ms(asked), interrupted=True)
+                await _uninterrupted(self._store(asked, answer.told(self._notice)))
             raise
         answer = draft.answer(self._elapsed_ms(asked))
-        await _uninterrupted(self._store(asked, answer))
+        told = answer.told(self._notice)
+        await _uninterrupted(self._store(asked, told))
         await lookup.keep(answer, grounds)
         yield Usage(draft.usage.input_tokens, draft.usage.output_tokens)
-        yield Done(answer)
+        yield Done(told)
 
     async def _asked(self, context: OrganizationContext, question: ChatQuestion) -> _Asked:
         at, started = self._clock.now(), self._clock.monotonic()

@@ -93,4 +93,5 @@ class Chat(Knowledge):
             answers=self.answers,
             uncached=self.uncached_retriever,
             settings_digest=self._settings_digest,
+            notice=self.notice,
         )

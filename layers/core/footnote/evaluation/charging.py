@@ -24,6 +24,7 @@ from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import Settings
 from footnote.quota import (
+    SAVING,
     BudgetExceeded,
     Denial,
     Denied,
@@ -33,7 +34,6 @@ from footnote.quota import (
     QuotaStore,
     Reserved,
     Settlement,
-    Stage,
     Terms,
     Used,
     reserve_fenced,
@@ -42,7 +42,6 @@ from footnote.quota import (
 logger = get_logger("evaluator")
 
 FEATURE = "evaluation"
-_SWITCHED_OFF: frozenset[Stage] = frozenset({"hard", "emergency"})
 _OWN_BUDGET = (
     "The organization's budget for this month is nearly spent, and evaluations are switched off before"
     " answers are. An owner of the organization can raise it."
@@ -132,9 +131,9 @@ class QuestionCharges:
         """
         prices = await self._prices.current()
         reserved = await self._reserve(context, lease, pending, prices)
-        if _SWITCHED_OFF & {reserved.stage, reserved.platform_stage}:
+        if SAVING & {reserved.stage, reserved.platform_stage}:
             await self._quota.release(context, reserved.hold_id, reserved.attempt)
-            raise Paused(_OWN_BUDGET if reserved.stage in _SWITCHED_OFF else _PLATFORM_BUDGET)
+            raise Paused(_OWN_BUDGET if reserved.stage in SAVING else _PLATFORM_BUDGET)
         with collecting_usage() as usage:
             hold = OpenHold(reserved, prices, usage, self._clock, self._clock.monotonic())
             try:
@@ -198,7 +197,7 @@ def check_switched_on(terms: Terms) -> None:
         BudgetExceeded: It is the organization's.
         PlatformBudgetExceeded: It is the platform's.
     """
-    if terms.stage in _SWITCHED_OFF:
+    if terms.stage in SAVING:
         details = {
             "meter": Meter.COST.value,
             "scope": "organization",
@@ -206,7 +205,7 @@ def check_switched_on(terms: Terms) -> None:
             "stage": terms.stage,
         }
         raise BudgetExceeded(_OWN_BUDGET, details=details)
-    if terms.platform_stage in _SWITCHED_OFF:
+    if terms.platform_stage in SAVING:
         raise PlatformBudgetExceeded(f"{_PLATFORM_BUDGET} Try again later.", retry_after_s=3600)
 
 

@@ -126,12 +126,16 @@ class RerankingSettings(Section):
 class GenerationSettings(Section):
     """An OpenAI-compatible generation server. Without `base_url` answers are extractive.
 
+    `economy_model` is the same server's cheaper model, which answers while a budget is nearly spent; without
+    one answers are extractive then.
+
     `extra_body` is added to each request, for what a server knows beyond the protocol, for instance
     `{"chat_template_kwargs": {"enable_thinking": false}}`.
     """
 
     base_url: str | None = None
     model: str = ""
+    economy_model: str = ""
     api_key_secret: str = ""
     connect_timeout_s: float = 1.0
     timeout_s: float = 20.0

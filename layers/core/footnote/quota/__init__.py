@@ -30,10 +30,12 @@ from footnote.quota.models import (
     Window,
 )
 from footnote.quota.ports import QuotaStore
+from footnote.quota.stages import SAVING, KeptStages
 
 __all__ = [
     "CAPPED",
     "PERIODS",
+    "SAVING",
     "WARN_AT",
     "Admission",
     "BudgetExceeded",
@@ -47,6 +49,7 @@ __all__ = [
     "HoldRequest",
     "IdempotencyKeyReused",
     "InProgress",
+    "KeptStages",
     "Meter",
     "Mismatch",
     "PlatformBudgetExceeded",

@@ -26,7 +26,7 @@ def replay(hit: Hit, answer: Answer) -> Iterator[Event]:
         session_id=answer.session_id,
         message_id=answer.message_id,
         strategy=answer.metadata.strategy,
-        degraded=None,
+        degraded=answer.metadata.degraded,
         passages=hit.answer.passages,
         timings_ms={"cache": float(answer.metadata.response_time_ms)},
     )
