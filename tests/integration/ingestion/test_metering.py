@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from footnote.knowledge.models import Block, ParsedDocument
 from footnote.platform.errors import Conflict
+from footnote.platform.ids import new_id
+from footnote.quota import HoldRequest, Meter, Settlement, Used
+from footnote.stores.postgres.quota import PostgresQuotaStore
 from tests.support.ingestion import World
 from tests.support.kill_points import Deadly, Killed, expire_leases
 from tests.support.metering import assert_metering_is_exact, committed_of, end_holds, entitle
@@ -123,3 +126,33 @@ def test_levels_are_what_is_stored_after_every_step(module_database, steps, limi
         await database.close()
 
     asyncio.run(run())
+
+
+async def test_documents_and_questions_at_once_neither_deadlock_nor_miscount(module_database):
+    databases = [open_database(module_database) for _ in range(6)]
+    organization = new_organization(module_database)
+    bucket = World(databases[0]).bucket
+
+    async def churn(database, name):
+        world = World(database, bucket=bucket, parse=read_plainly)
+        key = world.key(organization, name)
+        for number in range(12):
+            text = f"{name} says {number if number % 4 else 'the same'}."
+            await world.ingestion.ingest(bucket.put(key, text.encode()))
+            if number % 5 == 4:
+                await world.ingestion.ingest(bucket.remove(key))
+
+    async def ask(database):
+        quota = PostgresQuotaStore(database, "enterprise")
+        units = {Meter.MESSAGES: 1, Meter.EMBEDDING_TOKENS: 20, Meter.COST: 50}
+        for _ in range(60):
+            answer = await quota.reserve(organization, HoldRequest(new_id(), b"q", "chat", units, 60))
+            used = (Used(Meter.MESSAGES, 1), Used(Meter.EMBEDDING_TOKENS, 7, "hashing", 3))
+            await quota.settle(organization, Settlement(answer.hold_id, answer.attempt, used, 1))
+
+    workers = [churn(database, f"{number}.txt") for number, database in enumerate(databases[:4])]
+    await asyncio.gather(*workers, *(ask(database) for database in databases[4:]))
+    assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id, at_rest=True)
+    assert committed_of(module_database.superuser_dsn, organization.organization_id)["messages"] == 120
+    for database in databases:
+        await database.close()
