@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from footnote.platform.clock import Clock
@@ -42,6 +43,9 @@ logger = get_logger("quota")
 
 # A hold outlives the work it is for by so much (reliability.md, a).
 _GRACE_S = 30
+# A call that failed within so many seconds is repeated once: a store that hangs would hang again.
+_REPEAT_WITHIN_S = 1.5
+_Answer = TypeVar("_Answer")
 _WINDOWS = {
     Meter.MESSAGES: "Monthly message",
     Meter.API_CALLS: "Daily API call",
@@ -115,7 +119,7 @@ class Admission:
             units=work.units,
             ttl_s=round(work.limit_s) + _GRACE_S,
         )
-        reservation = await self._reserve(context, request)
+        reservation, _ = await self._known(lambda: self._store.reserve(context, request))
         if isinstance(reservation, Reserved):
             return Hold(reservation, work.key is not None)
         if isinstance(reservation, Replayed):
@@ -137,25 +141,38 @@ class Admission:
         Raises:
             QuotaUnavailable: It could not be recorded; the work's result must not be given away.
         """
-        try:
-            settled = await self._store.settle(context, settlement)
-        except ServiceUnavailable as error:
-            raise _unavailable() from error
+        settled, was_repeated = await self._known(lambda: self._store.settle(context, settlement))
+        if settled.outcome == "replayed" and was_repeated:
+            return
         if settled.outcome != "settled" or settled.over > 0:
             logger.warning("settled otherwise", extra={"outcome": settled.outcome, "over": settled.over})
 
     async def release(self, context: OrganizationContext, hold: Hold, cost_micro_usd: int = 0) -> None:
         """Gives everything back after a failure. If that fails as well, the hold ends by itself."""
         reserved = hold.reserved
+        call = partial(self._store.release, context, reserved.hold_id, reserved.attempt, cost_micro_usd)
         try:
-            await self._store.release(context, reserved.hold_id, reserved.attempt, cost_micro_usd)
-        except ServiceUnavailable:
+            await self._known(call)
+        except QuotaUnavailable:
             logger.warning("a hold could not be released; it ends by itself")
 
-    async def _reserve(self, context: OrganizationContext, request: HoldRequest) -> Any:
-        """Once more after an unknown outcome, with the same hold (reliability.md, j)."""
+    async def _known(self, call: Callable[[], Awaitable[_Answer]]) -> tuple[_Answer, bool]:
+        """The answer of a call; once more, the very same, after an unknown outcome (reliability.md, j).
+
+        Returns:
+            The answer, and whether it is that of the second time.
+
+        Raises:
+            QuotaUnavailable: It failed twice, or took too long to be tried again.
+        """
+        start = self._clock.monotonic()
         try:
-            return await self._store.reserve(context, request)
+            return await call(), False
+        except ServiceUnavailable as error:
+            if self._clock.monotonic() - start > _REPEAT_WITHIN_S:
+                raise _unavailable() from error
+        try:
+            return await call(), True
         except ServiceUnavailable as error:
             raise _unavailable() from error
 
