@@ -53,6 +53,7 @@ _SEARCHES = 2
 _REWRITING_TOKENS = 128
 _ANSWER_TOKENS = 512
 _EMBEDDED_TEXTS = 96
+_BYTES_PER_CHARACTER = 4
 
 
 class Paused(Exception):
@@ -179,15 +180,23 @@ def bounds(settings: Settings, question: GoldenQuestion) -> dict[Meter, int]:
     rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
     calls = 1 + rewritings if generation.base_url else 0
     prompt_tokens = calls * generation.context_tokens
-    reranked = settings.retrieval.reranked if settings.reranking.endpoint_name else 0
     return {
         Meter.EMBEDDING_TOKENS: (_EMBEDDED_TEXTS + len(question.answers)) * window,
-        Meter.RERANK_CALLS: _SEARCHES * reranked,
+        Meter.RERANK_CALLS: _SEARCHES * _rerank_calls(settings),
         Meter.INPUT_TOKENS: prompt_tokens,
         Meter.CACHED_TOKENS: prompt_tokens,
         Meter.OUTPUT_TOKENS: (_ANSWER_TOKENS + rewritings * _REWRITING_TOKENS) if calls else 0,
         Meter.COMPUTE_MS: 1000 * settings.evaluation.question_s,
     }
+
+
+def _rerank_calls(settings: Settings) -> int:
+    """Requests to the reranker that one search makes at most: by their number of passages, and by their bytes."""
+    reranking, passages = settings.reranking, settings.retrieval.reranked
+    if not reranking.endpoint_name:
+        return 0
+    most_bytes = _BYTES_PER_CHARACTER * reranking.max_characters * passages
+    return -(-passages // reranking.batch_size) + most_bytes // reranking.max_body_bytes
 
 
 def check_switched_on(terms: Terms) -> None:
