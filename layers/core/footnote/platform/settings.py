@@ -130,7 +130,8 @@ class GenerationSettings(Section):
     one answers are extractive then.
 
     `extra_body` is added to each request, for what a server knows beyond the protocol, for instance
-    `{"chat_template_kwargs": {"enable_thinking": false}}`.
+    `{"chat_template_kwargs": {"enable_thinking": false}}`. A `self_hosted` server costs by the time that it
+    takes: that is metered as `compute_ms`, beside its tokens.
     """
 
     base_url: str | None = None
@@ -141,6 +142,7 @@ class GenerationSettings(Section):
     timeout_s: float = 20.0
     first_token_timeout_s: float = 8.0
     context_tokens: int = 32_000
+    self_hosted: bool = False
     extra_body: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -296,7 +298,8 @@ class RateSettings(Section):
     """Requests a minute of one caller, by route class (section 7 of the reference document).
 
     Plans, organizations, members and keys may have their own; those are read anew after `terms_keep_s`.
-    `address_per_minute` is for one address at routes that need no sign-in.
+    `address_per_minute` is for one address at routes that need no sign-in, `organization_per_minute` for all
+    calls of an organization together.
     """
 
     enabled: bool = True
@@ -304,6 +307,7 @@ class RateSettings(Section):
     chat_per_minute: int = 30
     search_per_minute: int = 60
     address_per_minute: int = 60
+    organization_per_minute: int | None = None
     terms_keep_s: float = 10.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from footnote.quota.models import (
     InProgress,
     Mismatch,
     Replayed,
+    Reservation,
     Reserved,
     Settlement,
     Used,
@@ -46,6 +47,9 @@ _GRACE_S = 30
 # A call that failed within so many seconds is repeated once: a store that hangs would hang again.
 _REPEAT_WITHIN_S = 1.5
 _Answer = TypeVar("_Answer")
+# What is left may shrink again before less is asked for.
+_LESSER_TRIES = 3
+Lesser = Callable[[tuple[Denial, ...]], Mapping[Meter, int] | None]
 _WINDOWS = {
     Meter.MESSAGES: "Monthly message",
     Meter.API_CALLS: "Daily API call",
@@ -100,8 +104,15 @@ class Admission:
         self._store = store
         self._clock = clock
 
-    async def admit(self, context: OrganizationContext, work: Work) -> Hold | Replayed:
+    async def admit(
+        self, context: OrganizationContext, work: Work, lesser: Lesser | None = None
+    ) -> Hold | Replayed:
         """Reserves what the work may use at most.
+
+        Args:
+            context: Whose work.
+            work: What it is.
+            lesser: Asked, where limits do not allow the units, for fewer that would do; `None` if none would.
 
         Returns:
             The hold; or what was answered when the same request was served before.
@@ -119,7 +130,14 @@ class Admission:
             units=work.units,
             ttl_s=round(work.limit_s) + _GRACE_S,
         )
-        reservation, _ = await self._known(lambda: self._store.reserve(context, request))
+        reservation = await self._reserve(context, request)
+        for _ in range(_LESSER_TRIES):
+            if lesser is None or not isinstance(reservation, Denied):
+                break
+            units = lesser(reservation.denials)
+            if units is None:
+                break
+            reservation = await self._reserve(context, replace(request, units=units, call_id=new_id()))
         if isinstance(reservation, Reserved):
             return Hold(reservation, work.key is not None)
         if isinstance(reservation, Replayed):
@@ -155,6 +173,10 @@ class Admission:
             await self._known(call)
         except QuotaUnavailable:
             logger.warning("a hold could not be released; it ends by itself")
+
+    async def _reserve(self, context: OrganizationContext, request: HoldRequest) -> Reservation:
+        reservation, _ = await self._known(lambda: self._store.reserve(context, request))
+        return reservation
 
     async def _known(self, call: Callable[[], Awaitable[_Answer]]) -> tuple[_Answer, bool]:
         """The answer of a call; once more, the very same, after an unknown outcome (reliability.md, j).
