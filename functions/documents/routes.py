@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, status
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.knowledge import DocumentStatus
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
 from functions.documents.models import AnnouncedDocument, DocumentBody, DocumentPage, DocumentRequest, Upload
 
-router = APIRouter(prefix="/documents", tags=["Documents"])
+router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[limited()])
 
 
 @router.post(

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.knowledge import contextual_query
 from footnote.knowledge.standing import DocumentExplanation
@@ -15,7 +16,7 @@ from footnote.platform.pages import PageFormat, page_response, wants_page
 from functions.search.explanation_page import explanation_page
 from functions.search.models import ExplainRequest, SearchRequest, SearchResponse
 
-router = APIRouter(tags=["Search"])
+router = APIRouter(tags=["Search"], dependencies=[limited("search")])
 
 _PAGE = {
     "description": "The explanation; a page with `Accept: text/html` or `format=html`.",

@@ -2,11 +2,13 @@
 
 from footnote.quota.admission import Admission, Hold, Work
 from footnote.quota.errors import (
+    Blocked,
     BudgetExceeded,
     IdempotencyKeyReused,
     PlatformBudgetExceeded,
     QuotaExceeded,
     QuotaUnavailable,
+    RateLimited,
     RequestInProgress,
     TooManyAtOnce,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "SAVING",
     "WARN_AT",
     "Admission",
+    "Blocked",
     "BudgetExceeded",
     "Consumer",
     "Delivery",
@@ -56,6 +59,7 @@ __all__ = [
     "QuotaExceeded",
     "QuotaStore",
     "QuotaUnavailable",
+    "RateLimited",
     "Replayed",
     "RequestInProgress",
     "Reservation",
