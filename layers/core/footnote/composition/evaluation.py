@@ -76,7 +76,7 @@ class Evaluation(Variants):
         settings = merged(self.settings, overrides)
         caches = settings.caches.model_copy(update={"enabled": False})
         other = self.derived(settings.model_copy(update={"caches": caches}))
-        other.__dict__["conversations"] = Unrecorded()
+        other.__dict__ |= {"conversations": Unrecorded(), "answer_charges": None}
         return ProductSubject(
             retriever=other.uncached_retriever,
             chat=other.chat,
