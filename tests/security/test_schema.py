@@ -11,6 +11,8 @@ GLOBAL_TABLES = {
     "quota.plans": "what everybody may subscribe to",
     "quota.platform_budget": "the platform's own; one row",
     "quota.platform_windows": "the platform's own: sums over all organizations in sixteen parts",
+    "billing.price_versions": "what models cost the platform",
+    "billing.prices": "what models cost the platform",
 }
 LOGINS = ("footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer")
 # The job that builds indexes owns the table of vectors: nobody else may create an index on it.
