@@ -31,6 +31,11 @@ class DataPaths:
         return self.root / "aws"
 
     @property
+    def mail(self) -> Path:
+        """What functions mailed."""
+        return self.root / "mail"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

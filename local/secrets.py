@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.bootstrap import ROLES
 from local.privileges import give
-from local.stack import GENERATION_SECRET, REDIS_SECRET, postgres_secret
+from local.stack import GENERATION_SECRET, REDIS_SECRET, WEBHOOKS_SECRET, postgres_secret
 
 SIGNING_SECRET = "footnote/identity/signing"  # noqa: S105 - an id
 VERIFICATION_SECRET = "footnote/identity/verification"  # noqa: S105 - an id
@@ -30,6 +30,7 @@ class StackSecrets:
         public_key_pem: Verifies them.
         session_key_base64: 32 bytes, seal refresh sessions.
         credential_key: Functions' AWS credentials are derived from it.
+        webhooks: The secrets of webhook endpoints are derived from it.
     """
 
     superuser: str
@@ -40,6 +41,7 @@ class StackSecrets:
     public_key_pem: str
     session_key_base64: str
     credential_key: str
+    webhooks: str = ""
 
     def for_secrets_manager(self, generation_api_key: str | None = None) -> dict[str, str]:
         """What Secrets Manager holds: secret id to secret string."""
@@ -54,6 +56,7 @@ class StackSecrets:
             SIGNING_SECRET: json.dumps(signing),
             VERIFICATION_SECRET: json.dumps(verification),
             REDIS_SECRET: self.redis,
+            WEBHOOKS_SECRET: self.webhooks,
         }
         if generation_api_key:
             values[GENERATION_SECRET] = generation_api_key
@@ -72,10 +75,12 @@ def load_or_create(file: Path) -> StackSecrets:
             missing = set(ROLES) - known.roles.keys()
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{file} is damaged; it holds the passwords of the data beside it") from error
-        if not missing:
+        if not missing and known.webhooks:
             return known
         added = {role: secrets.token_urlsafe(24) for role in sorted(missing)}
-        generated = replace(known, roles=known.roles | added)
+        generated = replace(
+            known, roles=known.roles | added, webhooks=known.webhooks or secrets.token_hex(32)
+        )
     else:
         generated = _generate()
     write_private(file, json.dumps(asdict(generated), indent=1))
@@ -113,4 +118,5 @@ def _generate() -> StackSecrets:
         public_key_pem=public.decode(),
         session_key_base64=base64.b64encode(secrets.token_bytes(32)).decode(),
         credential_key=secrets.token_hex(32),
+        webhooks=secrets.token_hex(32),
     )

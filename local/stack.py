@@ -28,6 +28,8 @@ EMBEDDING_ENDPOINT = "footnote-embedding"
 RERANKING_ENDPOINT = "footnote-reranking"
 GENERATION_SECRET = "footnote/generation"  # noqa: S105 - an id
 REDIS_SECRET = "footnote/redis"  # noqa: S105 - an id
+WEBHOOKS_SECRET = "footnote/webhooks"  # noqa: S105 - an id
+MAIL_FROM = "Footnote <no-reply@footnote.example>"
 
 # Tuning that the operator may set for every function; what names a server or a secret is never passed on.
 _TUNING = (
@@ -230,6 +232,10 @@ def _stack_variables(config: StackConfig, manifest: FunctionManifest) -> dict[st
             "APP_STORAGE__ENDPOINT_URL": config.edge_url,
             "APP_STORAGE__REGION": REGION,
         }
+    if grants.queues or grants.mail:
+        variables |= {"APP_EVENTS__ENDPOINT_URL": config.edge_url, "APP_EVENTS__REGION": REGION}
+    if grants.mail:
+        variables["APP_EVENTS__MAIL_FROM"] = MAIL_FROM
     if "embedding" in grants.endpoints:
         variables |= {
             "APP_EMBEDDING__ENDPOINT_NAME": EMBEDDING_ENDPOINT,

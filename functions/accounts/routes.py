@@ -10,12 +10,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.identity import Profile, ProfileChange
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.http import Identity, Line, RequestModel
 
-router = APIRouter(prefix="/users", tags=["Accounts"])
+router = APIRouter(prefix="/users", tags=["Accounts"], dependencies=[limited()])
 
 
 class AccountUser(BaseModel):

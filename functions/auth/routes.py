@@ -10,10 +10,11 @@ from fastapi import APIRouter, Header, Response, status
 from pydantic import BaseModel, Field
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited_by_address
 from footnote.identity import Organization, SignIn, User
 from footnote.platform.http import Identity, Line, RequestModel
 
-router = APIRouter(prefix="/auth", tags=["Authentication"])
+router = APIRouter(prefix="/auth", tags=["Authentication"], dependencies=[limited_by_address()])
 Body = TypeVar("Body", bound=BaseModel)
 
 DeviceId = Annotated[

@@ -117,8 +117,21 @@ class ChatGrounding(BaseModel):
     sentences: list[ChatGroundedSentence]
 
 
+class ChatCost(BaseModel):
+    """What the answer cost in micro-USD, as in the ledger, under one version of the price table."""
+
+    total_micro_usd: int
+    embedding: int
+    rerank: int
+    input: int
+    cached: int
+    output: int
+    compute: int
+    price_version: int
+
+
 class ChatMetadata(BaseModel):
-    """How the answer came to be."""
+    """How the answer came to be. `limited_to_tokens`: the longest answer that limits allowed."""
 
     tokens_used: int
     response_time_ms: int
@@ -136,6 +149,8 @@ class ChatMetadata(BaseModel):
     cache: ChatCachePath | None
     answered: Literal["full", "partial", "none"]
     grounding: ChatGrounding | None
+    cost: ChatCost | None
+    limited_to_tokens: int | None
 
 
 class ChatResponse(BaseModel):

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
-from footnote.chat import ChatQuestion
+from footnote.chat import Repeated
 from footnote.chat.explain import Explanation
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.identity import require
-from footnote.platform.context import OrganizationContext
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
+from footnote.platform.idempotency import REPLAYED, Paid
 from footnote.platform.pages import PageFormat, page_response, wants_page
 from functions.chat.explanation_page import explanation_page
 from functions.chat.models import ChatMessage, ChatMessages, ChatRequest, ChatResponse, ChatSessions
-from functions.chat.streaming import EventStreamResponse, frames
+from functions.chat.streaming import EventStreamResponse, frames, repeated
 
-router = APIRouter(prefix="/chat", tags=["Chat"])
+router = APIRouter(prefix="/chat", tags=["Chat"], dependencies=[limited("chat")])
 
 _STREAM = {
     "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`,"
@@ -35,14 +37,27 @@ _PAGE = {
 
 @router.post("", response_model=ChatResponse, responses={200: _STREAM})
 @router.post("/message", response_model=ChatResponse, responses={200: _STREAM}, summary="Alias of POST /chat")
-async def chat(body: ChatRequest, request: Request, context: Identity) -> Response:
-    """Answers a question from the organization's documents, citing the passages it rests on."""
-    require(context, "chat:write")
+async def chat(body: ChatRequest, request: Request, paid: Paid) -> Response:
+    """Answers a question from the organization's documents, citing the passages it rests on.
+
+    What it used is charged with the turn that keeps the answer; `metadata.cost` is what the ledger has.
+    """
+    require(paid.context, "chat:write")
+    services = await container().of_organization(paid.context)
+    events = services.chat.stream(paid.context, body.to_question(), key=paid.key)
+    # What fails before the first event is an ordinary error answer, of streams too.
+    first = await anext(events)
+    if isinstance(first, Repeated):
+        await events.aclose()
+        return _repeated(first, as_stream=body.stream)
     if body.stream:
-        return await _stream(body.to_question(), request, context)
-    services = await container().of_organization(context)
-    answer = await services.chat.answer(context, body.to_question())
-    return JSONResponse(answer.as_json())
+        keep_alive_s = services.settings.chat.keep_alive_s
+        return EventStreamResponse(
+            frames(first, events, request_id=request.state.request_id, keep_alive_s=keep_alive_s)
+        )
+    async with aclosing(events):
+        *_, done = [event async for event in events]
+    return JSONResponse(done.data())
 
 
 @router.get("/sessions")
@@ -103,12 +118,9 @@ async def explain_message(
     return explanation
 
 
-async def _stream(question: ChatQuestion, request: Request, context: OrganizationContext) -> Response:
-    """Waits for the first event, so that what fails before it is an ordinary error answer."""
-    services = await container().of_organization(context)
-    events = services.chat.stream(context, question)
-    first = await anext(events)
-    keep_alive_s = services.settings.chat.keep_alive_s
-    return EventStreamResponse(
-        frames(first, events, request_id=request.state.request_id, keep_alive_s=keep_alive_s)
-    )
+def _repeated(event: Repeated, *, as_stream: bool) -> Response:
+    """An answer that was given before, once more."""
+    headers = {REPLAYED: "true"}
+    if as_stream:
+        return EventStreamResponse(repeated(event), headers)
+    return Response(event.body, media_type="application/json", headers=headers)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 import anyio
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from footnote.chat import KEEP_ALIVE, Error, Event, server_sent_event
+from footnote.chat import KEEP_ALIVE, Error, Event, Repeated, repeated_frames, server_sent_event
 from footnote.platform.errors import FootnoteError
 from footnote.platform.logging import get_logger
 
@@ -22,12 +22,15 @@ class EventStreamResponse(StreamingResponse):
 
     Args:
         content: The frames.
+        headers: Further headers.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(content, headers={"Cache-Control": "no-cache, no-transform"})
+    def __init__(
+        self, content: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-cache, no-transform", **(headers or {})})
         self._frames = content
 
     async def stream_response(self, send: Send) -> None:
@@ -68,6 +71,12 @@ async def frames(
         producer.cancel()
         with anyio.CancelScope(shield=True):
             await asyncio.wait({producer})
+
+
+async def repeated(event: Repeated) -> AsyncGenerator[bytes, None]:
+    """The frames of an answer that was given before."""
+    for frame in repeated_frames(event):
+        yield frame
 
 
 async def _produce(

@@ -7,30 +7,47 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, status
 
+from footnote.billing import Asked, Bounds, KeptResponse
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
+from footnote.composition.paid import charged, json_response
 from footnote.identity import require
 from footnote.knowledge import DocumentStatus
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
+from footnote.platform.idempotency import Paid
+from footnote.quota import Meter
 from functions.documents.models import AnnouncedDocument, DocumentBody, DocumentPage, DocumentRequest, Upload
 
-router = APIRouter(prefix="/documents", tags=["Documents"])
+router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[limited()])
 
 
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
+    response_model=AnnouncedDocument,
     responses={200: {"model": AnnouncedDocument, "description": "The bytes are known already."}},
 )
-async def announce_document(
-    body: DocumentRequest, context: Identity, response: Response
-) -> AnnouncedDocument:
-    """Announces a document; the answer holds a presigned URL to upload it to."""
-    require(context, "documents:write")
-    document, ticket = await container().documents.announce(context, body.to_announcement())
-    if ticket is None:
-        response.status_code = status.HTTP_200_OK
-    return AnnouncedDocument(document=DocumentBody.of(document), upload=Upload.of(ticket) if ticket else None)
+async def announce_document(body: DocumentRequest, paid: Paid) -> Response:
+    """Announces a document; the answer holds a presigned URL to upload it to.
+
+    A call is charged. That there is room for the document is looked at now, to say early where there is none;
+    it is taken when the document has been read.
+    """
+    require(paid.context, "documents:write")
+    services = container()
+    asked = Asked("documents", body.model_dump(mode="json"), paid.key)
+    room = {Meter.DOCUMENTS: 1, Meter.STORAGE_BYTES: body.size_bytes or 0}
+
+    async def announce() -> KeptResponse:
+        document, ticket = await services.documents.announce(paid.context, body.to_announcement())
+        upload = Upload.of(ticket) if ticket else None
+        answer = AnnouncedDocument(document=DocumentBody.of(document), upload=upload)
+        code = status.HTTP_201_CREATED if ticket else status.HTTP_200_OK
+        return KeptResponse(code, answer.model_dump_json(by_alias=True))
+
+    bounds = Bounds({Meter.API_CALLS: 1, **room}, {})
+    return json_response(*await charged(services.charges, paid.context, asked, bounds, announce))
 
 
 @router.get("")

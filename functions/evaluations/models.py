@@ -173,6 +173,7 @@ class RunBody(BaseModel):
     total: int
     done: int
     failure: str | None
+    paused: str | None = Field(description="Why it waits, while it is open; it goes on by itself.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,4 +1,8 @@
-"""HTTP of health. Open to everybody, so it tells states and times and never why something failed."""
+"""HTTP of health. Open to everybody, so it tells states and times and never why something failed.
+
+Its routes have no rate limit: load balancers and alarms ask often, from few addresses, and above all while
+the very Redis that would count them is away.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from local.aws.s3 import S3Service
 from local.aws.sagemaker import SageMakerRuntime
 from local.aws.schedules import Schedule
 from local.aws.secrets_manager import SecretsManager
+from local.aws.ses import SesService
 from local.aws.sqs import SqsService
 from local.http import HttpClient
 from local.http.asgi import HttpServer
@@ -63,6 +64,7 @@ class Cloud:
             s3=S3Service(self.journal, self.objects),
             sqs=SqsService(self.queues, config.edge_url),
             sagemaker=SageMakerRuntime(self._endpoints),
+            ses=SesService(config.data.mail),
             moto=self._moto,
         )
         self._servers = [

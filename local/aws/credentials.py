@@ -17,6 +17,7 @@ from local.stack import (
 )
 
 OPERATOR = "operator"
+_SENDING = frozenset({"GetQueueUrl", "SendMessage", "SendMessageBatch"})
 # What `grants.endpoints` calls them, by the endpoint's name.
 _ENDPOINTS = {EMBEDDING_ENDPOINT: "embedding", RERANKING_ENDPOINT: "reranking"}
 
@@ -66,6 +67,31 @@ class Principal:
         )
         if not granted:
             raise access_denied(f"function {self.name} may not invoke the endpoint {endpoint}")
+
+    def require_queue(self, queue: str, operation: str) -> None:
+        """Checks an operation on a queue: functions send, and ask for the address; the event source receives.
+
+        Raises:
+            AwsError: Not granted.
+        """
+        if self.manifest is None:
+            return
+        if operation not in _SENDING or queue not in self.manifest.grants.queues:
+            raise access_denied(
+                f"function {self.name} may not do {operation} on the queue {queue}:"
+                " see [grants] queues in its function.toml"
+            )
+
+    def require_mail(self) -> None:
+        """Checks sending mail.
+
+        Raises:
+            AwsError: Not granted.
+        """
+        if self.manifest is not None and not self.manifest.grants.mail:
+            raise access_denied(
+                f"function {self.name} may not send mail: see [grants] mail in its function.toml"
+            )
 
     def require_operator(self, what: str) -> None:
         """Checks that it is no function that asks for what no grant can name.

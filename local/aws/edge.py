@@ -19,6 +19,7 @@ from local.aws.http_types import Answer, FileRange, Headers, S3Request
 from local.aws.moto import Moto
 from local.aws.s3 import S3Service
 from local.aws.sagemaker import BODY_LIMIT_BYTES, INVOCATIONS, SageMakerRuntime
+from local.aws.ses import OUTBOUND, SesService
 from local.aws.signature import Authentication, SignedRequest, authenticate
 from local.aws.sqs import SqsService
 from local.http.asgi import BodyTooLarge, ClientLeft, Receive, Scope, Send, body_chunks, read_body
@@ -38,6 +39,7 @@ class AwsEdge:
         s3: Their object operations.
         sqs: The stack's queues.
         sagemaker: The model endpoints.
+        ses: Mail.
         moto: Everything else.
     """
 
@@ -49,6 +51,7 @@ class AwsEdge:
         s3: S3Service,
         sqs: SqsService,
         sagemaker: SageMakerRuntime,
+        ses: SesService,
         moto: Moto,
     ) -> None:
         self._keyring = keyring
@@ -56,6 +59,7 @@ class AwsEdge:
         self._s3 = s3
         self._sqs = sqs
         self._sagemaker = sagemaker
+        self._ses = ses
         self._moto = moto
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,8 +112,11 @@ class AwsEdge:
             principal.require_operator(target)
             return self._sqs.list_queues(parameters)
         if service == "sqs" and (queue := self._sqs.queue_of(target, parameters)) is not None:
-            principal.require_operator(target)
+            principal.require_queue(queue, target.removeprefix("AmazonSQS."))
             return await self._sqs.serve(target, queue, parameters)
+        if service == "ses" and request.path == OUTBOUND:
+            principal.require_mail()
+            return await self._ses.send(_json_object(body))
         self._check_relayed(principal, service, target, parameters)
         return await self._relay(scope, request, body)
 

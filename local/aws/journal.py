@@ -207,7 +207,7 @@ class Journal:
                 for job in batch:
                     try:
                         with _transaction(connection, "SAVEPOINT job", "RELEASE job", "ROLLBACK TO job"):
-                            outcomes.append((job, job.work(connection), None))
+                            outcomes.append((job, _without_cursor(job.work(connection)), None))
                     except Exception as error:  # noqa: BLE001 - it is the caller's, and raised there
                         outcomes.append((job, None, error))
         except sqlite3.Error as error:
@@ -215,6 +215,14 @@ class Journal:
         for job, result, failure in outcomes:
             with contextlib.suppress(RuntimeError):  # its event loop is gone
                 job.loop.call_soon_threadsafe(_settle, job.done, result, failure)
+
+
+def _without_cursor(result: Any) -> Any:
+    """What may leave the writer's thread: no cursor, which would end in another amid the next statement."""
+    if isinstance(result, sqlite3.Cursor):
+        result.close()
+        return None
+    return result
 
 
 @contextlib.contextmanager

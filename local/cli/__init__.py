@@ -14,6 +14,7 @@ from local.cli import (
     explanation,
     lifecycle,
     logs,
+    mail,
     queue,
     status,
 )
@@ -38,6 +39,7 @@ def build_app() -> typer.Typer:
     app.command()(explanation.explain)
     app.command()(explanation.whynot)
     app.command()(logs.logs)
+    app.command()(mail.mail)
     app.command()(evaluation.evaluate)
     app.command()(environment.env)
     app.add_typer(queue.app, name="queue")

@@ -12,7 +12,7 @@ from psycopg import sql
 from tests.support.ingestion import World
 from tests.support.organizations import new_organization, open_database
 
-SCHEMAS = ["core", "knowledge", "chat", "evaluation"]
+SCHEMAS = ["core", "knowledge", "chat", "evaluation", "quota"]
 PROBE = "row_level_security_probe"
 NOBODY = "nobody"
 EVALUATION = """
@@ -31,6 +31,29 @@ EVALUATION = """
       FROM evaluation.sets WHERE organization_id = %(o)s;
     INSERT INTO evaluation.activations (organization_id, activation_id, overrides, digest, verdict)
     VALUES (%(o)s, gen_random_uuid(), '{}', '', '{}')
+"""
+
+
+QUOTA = """
+    INSERT INTO quota.custom_plans (organization_id, version, name, price_cents, limits)
+    VALUES (%(o)s, 1, 'a plan', 1, '{}');
+    INSERT INTO quota.entitlements (organization_id, plan, plan_version, limits)
+    VALUES (%(o)s, 'free', 1, '{}');
+    INSERT INTO quota.member_caps (organization_id, user_id, meter, lim) VALUES (%(o)s, %(u)s, 'messages', 1);
+    INSERT INTO quota.rate_overrides (organization_id, subject_kind, subject_id, rate_class, per_minute)
+    VALUES (%(o)s, 'user', %(u)s, 'chat', 1);
+    INSERT INTO quota.blocks (organization_id, subject_kind, subject_id, reason, expires_at)
+    VALUES (%(o)s, 'user', %(u)s, 'a reason', now());
+    INSERT INTO quota.cost_ledger (
+        organization_id, hold_id, attempt, source, feature, window_start, cost_micro_usd)
+    VALUES (%(o)s, gen_random_uuid(), 1, 'expired', 'chat', now(), 1);
+    INSERT INTO quota.processed_events (organization_id, consumer, event_id, payload_hash)
+    VALUES (%(o)s, 'a consumer', 'an event', '');
+    INSERT INTO quota.usage_daily VALUES (%(o)s, now(), 'messages', '', 'chat', 1, 0);
+    INSERT INTO quota.webhook_endpoints (organization_id, endpoint_id, url, topics)
+    VALUES (%(o)s, gen_random_uuid(), 'https://example.com', '{*}');
+    INSERT INTO quota.deliveries (organization_id, consumer, event_id, claimed_until)
+    VALUES (%(o)s, 'a consumer', 'an event', now())
 """
 
 
@@ -61,6 +84,7 @@ async def organizations(module_database, superuser):
         )
         add_evaluation(superuser, {"o": organization.organization_id})
         add_caches(superuser, {"o": organization.organization_id})
+        add_quota(superuser, {"o": organization.organization_id, "u": organization.user_id})
     await database.close()
     return {str(one.organization_id) for one in two}
 
@@ -101,6 +125,11 @@ def add_caches(superuser, ids):
         " (%(o)s, 'scope', 'entry', 'Why?', '[1, 0]', now(), now() + interval '1 hour')",
         ids,
     )
+
+
+def add_quota(superuser, ids):
+    for statement in QUOTA.split(";"):
+        superuser.execute(statement, ids)
 
 
 @pytest.fixture(scope="module")

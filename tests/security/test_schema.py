@@ -8,6 +8,11 @@ GLOBAL_TABLES = {
     "core.users": "a person may belong to several organizations; policies of its own",
     "core.login_attempts": "counted before anybody is known; reached through functions alone",
     "knowledge.embedding_models": "names of models; nothing of anybody",
+    "quota.plans": "what everybody may subscribe to",
+    "quota.platform_budget": "the platform's own; one row",
+    "quota.platform_windows": "the platform's own: sums over all organizations in sixteen parts",
+    "billing.price_versions": "what models cost the platform",
+    "billing.prices": "what models cost the platform",
 }
 LOGINS = ("footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer")
 # The job that builds indexes owns the table of vectors: nobody else may create an index on it.
@@ -156,13 +161,23 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "evaluation.activations": "INSERT SELECT",
         "chat.provenance": "INSERT SELECT",
         "knowledge.vector_indexes": "SELECT",
+        "quota.plans": "SELECT",
+        "quota.custom_plans": "SELECT",
+        "quota.entitlements": "INSERT SELECT UPDATE",
+        "quota.platform_budget": "SELECT",
+        "quota.platform_windows": "INSERT SELECT UPDATE",
+        "quota.usage_ledger": "INSERT SELECT",
+        "quota.cost_ledger": "INSERT SELECT",
+        "quota.outbox": "INSERT SELECT",
+        "quota.processed_events": "INSERT SELECT",
+        "quota.usage_daily": "INSERT SELECT UPDATE",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow
     assert {name for name, rights in granted.items() if rights == everything} == {
         name
         for name in tables(rows, HAS_ORGANIZATION)
-        if name.startswith(("knowledge.", "chat.", "evaluation.")) and name not in narrow
+        if name.startswith(("knowledge.", "chat.", "evaluation.", "quota.")) and name not in narrow
     }
     assert not any("TRUNCATE" in rights or "TRIGGER" in rights for rights in granted.values())
 

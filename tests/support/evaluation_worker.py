@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from footnote.chat import Answer, AnswerMetadata, ChatQuestion
+from footnote.evaluation.charging import QuestionCharges
 from footnote.evaluation.evaluator import Evaluator
 from footnote.knowledge import Retrieval
+from footnote.models import report_usage
+from footnote.models.usage import Kind
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
-from footnote.platform.settings import EvaluationSettings, PostgresSettings
+from footnote.platform.settings import EvaluationSettings, GenerationSettings, PostgresSettings, Settings
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.secrets.extension import StaticSecrets
+from tests.support.metering import FixedPrices
+
+USED: dict[Kind, int] = {"input_tokens": 900, "cached_tokens": 400, "output_tokens": 30, "rerank_calls": 2}
+"""What an answer is said to have used."""
 
 
 class SlowSubject:
@@ -43,6 +51,8 @@ class SlowSubject:
             with self._log.open("a") as log:
                 log.write(question.message + "\n")
         await asyncio.sleep(self._pause_s)
+        for kind, units in USED.items():
+            report_usage(kind, "model", units)
         metadata = AnswerMetadata(
             tokens_used=0,
             response_time_ms=1,
@@ -66,8 +76,12 @@ class SlowSubject:
 def evaluator(database: Database, pause_s: float, log: Path | None, **settings: Any) -> Evaluator:
     """One that works on real runs."""
     subject = SlowSubject(pause_s, log)
-    store = PostgresRunStore(database)
-    return Evaluator(store, lambda overrides: subject, EvaluationSettings(**settings), SystemClock())
+    store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
+    model = GenerationSettings(base_url="http://127.0.0.1:9", model="model")
+    clock, every = SystemClock(), Settings(environment="test", evaluation=limits, generation=model)
+    quota = PostgresQuotaStore(database, "enterprise")
+    charges = QuestionCharges(store, quota, FixedPrices(), every, clock)
+    return Evaluator(store, lambda overrides: subject, charges, limits, clock)
 
 
 async def main(host: str, port: str, name: str, password: str, log: str) -> None:

@@ -20,7 +20,8 @@ from footnote.knowledge.models import ParsedDocument
 from footnote.knowledge.parsing import parse
 from footnote.knowledge.ports import ObjectEvent, ObjectGone, ObjectTooLarge, StoredObject, UploadTicket
 from footnote.knowledge.retrieval import Retriever
-from footnote.models import EmbeddingModel, PassageVectors
+from footnote.knowledge.tokens import count_many
+from footnote.models import EmbeddingModel, PassageVectors, report_usage
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
@@ -28,7 +29,9 @@ from footnote.platform.settings import IngestionSettings, RetrievalSettings
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.documents import PostgresDocumentStore
 from footnote.stores.postgres.ingestion import PostgresIngestionStore
+from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.postgres.search import PostgresSearchStore
+from tests.support.metering import FixedPrices
 
 BUCKET = "documents"
 DIMENSION = 384
@@ -45,7 +48,10 @@ def word_vector(text: str) -> list[float]:
 
 
 class HashingEmbedder:
-    """`footnote.models.Embedder`, deterministic. `is_down` makes every call fail."""
+    """`footnote.models.Embedder`, deterministic. `is_down` makes every call fail.
+
+    It reports the word pieces of passages as the model's own endpoint counts them.
+    """
 
     def __init__(self) -> None:
         self.is_down = False
@@ -62,6 +68,8 @@ class HashingEmbedder:
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         vectors = await self.embed_queries(texts)
         self.embedded += texts
+        if texts:
+            report_usage("embedding_tokens", MODEL.name, sum(count_many(texts)) + 2 * len(texts))
         return vectors
 
     async def embed_passages_with_sentences(
@@ -128,9 +136,11 @@ class World:
     embedder: HashingEmbedder = field(default_factory=HashingEmbedder)
     settings: IngestionSettings = field(default_factory=lambda: IngestionSettings(lease_s=1))
     parse: Callable[[Path, str, IngestionSettings], Awaitable[ParsedDocument]] = parse
+    plan: str = "enterprise"
 
     def __post_init__(self) -> None:
         self.store = PostgresIngestionStore(self.database, self.settings, RetrievalSettings())
+        self.quota = PostgresQuotaStore(self.database, self.plan)
         self.search = PostgresSearchStore(self.database, RetrievalSettings())
         self.documents = Documents(PostgresDocumentStore(self.database), self.bucket, self.settings)
         self.retriever = Retriever(self.search, self.embedder, RetrievalSettings(), SystemClock())
@@ -143,6 +153,8 @@ class World:
             "embedder": self.embedder,
             "parse": self.parse,
             "chunk": chunk,
+            "quota": self.quota,
+            "prices": FixedPrices(),
             "settings": self.settings,
             "bucket": BUCKET,
         }

@@ -45,6 +45,7 @@ class PostgresCluster:
     port: int
     superuser_dsn: str
     passwords: dict[str, str]
+    engine: PostgresEngine
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _has_template: bool = False
 
@@ -118,6 +119,6 @@ def running_cluster(directory: Path, settings: Mapping[str, str] | None = None) 
         passwords = {role: secrets.token_urlsafe(16) for role in ROLES}
         create_roles(engine.dsn(), passwords)
         create_database(engine.dsn(), "footnote")
-        yield PostgresCluster(LOOPBACK, engine.port, engine.dsn(), passwords)
+        yield PostgresCluster(LOOPBACK, engine.port, engine.dsn(), passwords, engine)
     finally:
         engine.stop()

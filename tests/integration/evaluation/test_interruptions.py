@@ -1,20 +1,26 @@
 """Workers that are killed, run out of time, or are several: no result is lost, none counts twice."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from footnote.evaluation import Creation, NewRun, RunState
-from footnote.evaluation.evaluations import golden_question
+from footnote.evaluation.evaluations import Runs, golden_question
 from footnote.platform.ids import new_id
+from footnote.platform.settings import Settings
+from footnote.quota import BudgetExceeded, Meter
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
 from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
-from tests.support.evaluation_worker import SlowSubject, evaluator
+from footnote.stores.postgres.quota import PostgresQuotaStore
+from tests.support.evaluation_worker import USED, SlowSubject, evaluator
+from tests.support.metering import PRICES, assert_metering_is_exact, committed_of, entitle
 from tests.support.organizations import new_organization, open_database
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +81,10 @@ async def test_a_run_goes_on_where_a_killed_worker_was(migrated_database, databa
     await asyncio.sleep(1.1)
     done = await evaluator(database, 0.0, log).work(30)
     assert done == {"questions": 30 - stopped.done, "completed": 1, "failed": 0}
+    # Each question is charged once; what the killed worker was at stands in the internal ledger.
+    dsn = migrated_database.superuser_dsn
+    assert_metering_is_exact(dsn, context.organization_id, at_rest=True)
+    assert committed_of(dsn, context.organization_id)["output_tokens"] == 30 * USED["output_tokens"]
     finished = await runs.get_run(context, run.id)
     assert (finished.state, finished.done) == (RunState.COMPLETED, 30)
     assert finished.summary.metrics["abstention_recall"].n == 30
@@ -82,6 +92,112 @@ async def test_a_run_goes_on_where_a_killed_worker_was(migrated_database, databa
     assert len(asked) == 30
     assert sum(asked.values()) - 30 <= 1  # at most the question it was at is asked again
     assert len(asked_before) - stopped.done <= 1
+
+
+@pytest.fixture
+def used(migrated_database):
+    """What an organization has used by now, which is what its ledgers say."""
+
+    def read(context):
+        dsn = migrated_database.superuser_dsn
+        assert_metering_is_exact(dsn, context.organization_id, at_rest=True)
+        return committed_of(dsn, context.organization_id)
+
+    return read
+
+
+@pytest.fixture
+def limit(migrated_database):
+    """Gives an organization limits, or a budget."""
+
+    def give(context, limits, **terms):
+        entitle(migrated_database.superuser_dsn, context.organization_id, json.dumps(limits), **terms)
+
+    return give
+
+
+async def test_each_question_is_charged_with_its_result(migrated_database, database, queued, used):
+    context = new_organization(migrated_database)
+    run = await queued(context, 3)
+    await evaluator(database, 0.001, None).work(20)
+    found = used(context)
+    assert {kind: found[kind] for kind in USED} == {kind: 3 * units for kind, units in USED.items()}
+    with psycopg.connect(migrated_database.superuser_dsn) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT feature, user_id, attempt FROM quota.usage_ledger WHERE organization_id = %s",
+            (context.organization_id,),
+        ).fetchall()
+        (prompts,) = connection.execute(
+            "SELECT sum(cost_micro_usd)::int FROM quota.usage_ledger"
+            " WHERE organization_id = %s AND meter = 'input_tokens'",
+            (context.organization_id,),
+        ).fetchone()
+    assert rows == [("evaluation", run.created_by, 1)]
+    # Tokens that the server had kept are not paid twice.
+    assert prompts == 3 * PRICES.cost(Meter.INPUT_TOKENS, "model", 900 - 400)
+
+
+async def test_a_run_waits_where_a_limit_is_reached_and_goes_on(
+    migrated_database, database, runs, queued, limit, used
+):
+    context = new_organization(migrated_database)
+    other = new_organization(migrated_database)
+    run, unlimited = await queued(context, 6), await queued(other, 2)
+    # Room for the estimate of one answer beside two that were given.
+    estimate = 512
+    limit(context, {"output_tokens": estimate + 3 * USED["output_tokens"] - 1})
+    worker = evaluator(database, 0.0, None)
+    done = await worker.work(20)
+    assert done == {"questions": 5, "completed": 1, "failed": 0}
+    paused = await runs.get_run(context, run.id)
+    assert (paused.state, paused.done, paused.failure) == (RunState.RUNNING, 3, None)
+    assert "The plan tight has 601 output tokens, which are used up. It begins anew at" in paused.paused
+    assert (await runs.get_run(other, unlimited.id)).state is RunState.COMPLETED
+    assert (await worker.work(5))["questions"] == 0, "it is looked at again before its time"
+    # Half of the way, and however often it is tried, it does not fail.
+    with psycopg.connect(migrated_database.superuser_dsn, autocommit=True) as connection:
+        for _ in range(5):
+            connection.execute("UPDATE evaluation.runs SET leased_until = now()")
+            assert (await worker.work(5))["failed"] == 0
+        limit(context, {"output_tokens": 100_000})
+        connection.execute("UPDATE evaluation.runs SET leased_until = now()")
+    await worker.work(20)
+    finished = await runs.get_run(context, run.id)
+    assert (finished.state, finished.done, finished.paused) == (RunState.COMPLETED, 6, None)
+    assert used(context)["output_tokens"] == 6 * USED["output_tokens"]
+
+
+@pytest.mark.parametrize("stage", ["hard", "emergency"])
+async def test_a_budget_that_is_nearly_spent_switches_evaluations_off(
+    migrated_database, database, runs, queued, limit, used, stage
+):
+    context = new_organization(migrated_database)
+    run = await queued(context, 2)
+    service = Runs(runs, PostgresQuotaStore(database, "enterprise"), Settings(environment="test"))
+    limit(context, {}, stage=stage)
+    await evaluator(database, 0.0, None).work(5)
+    paused = await runs.get_run(context, run.id)
+    assert (paused.state, paused.done) == (RunState.RUNNING, 0)
+    assert "An owner of the organization can raise it." in paused.paused
+    assert used(context) == {}
+    with pytest.raises(BudgetExceeded) as caught:
+        await service.start(context, run.set_id, "", {}, Creation())
+    assert (caught.value.status, caught.value.details["stage"]) == (429, stage)
+    limit(context, {}, stage="soft")
+    await service.start(context, run.set_id, "", {}, Creation())
+    with psycopg.connect(migrated_database.superuser_dsn, autocommit=True) as connection:
+        connection.execute("UPDATE evaluation.runs SET leased_until = now()")
+    assert (await evaluator(database, 0.0, None).work(20))["completed"] == 2
+
+
+async def test_a_paused_run_can_be_cancelled(migrated_database, database, runs, queued, limit):
+    context = new_organization(migrated_database)
+    run = await queued(context, 2)
+    limit(context, {}, cost_limit=0)
+    await evaluator(database, 0.0, None).work(5)
+    assert "spending has reached the budget" in (await runs.get_run(context, run.id)).paused
+    cancelled = await runs.cancel_run(context, run.id)
+    assert (cancelled.state, cancelled.paused, cancelled.failure) == (RunState.CANCELLED, None, None)
 
 
 async def test_an_invocation_ends_in_time_and_hands_on(migrated_database, database, runs, queued):

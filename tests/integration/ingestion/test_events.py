@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from footnote.knowledge.models import DocumentStatus, SearchFilters
 from tests.support.ingestion import World
+from tests.support.metering import assert_metering_is_exact
 from tests.support.organizations import new_organization, open_database
 from tests.support.recount import assert_statistics_are_exact
 
@@ -103,6 +104,7 @@ async def test_the_same_bytes_at_the_same_time_are_one_document(module_database)
     duplicates, _ = await workers[0].documents.page(organization, status=DocumentStatus.DUPLICATE, limit=200)
     assert len(duplicates) == 36
     assert_statistics_are_exact(module_database.superuser_dsn, organization.organization_id)
+    assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id, at_rest=True)
     for database in databases:
         await database.close()
 
@@ -127,6 +129,7 @@ async def test_many_documents_at_once_neither_deadlock_nor_miscount(module_datab
 
     await asyncio.gather(*(churn(worker, f"{number}.txt") for number, worker in enumerate(workers)))
     assert_statistics_are_exact(module_database.superuser_dsn, organization.organization_id)
+    assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id, at_rest=True)
     for database in databases:
         await database.close()
 

@@ -8,49 +8,12 @@ import pytest
 
 from footnote.knowledge.models import DocumentStatus
 from footnote.platform.errors import Conflict, ModelUnavailable, ServiceUnavailable
+from tests.support.kill_points import Deadly, Killed, expire_leases
+from tests.support.metering import assert_metering_is_exact
 from tests.support.recount import assert_statistics_are_exact
 
 LONG = "\n\n".join(f"Station {number} lies at kilometre {number * 7}. " * 12 for number in range(330))
 OLD = "Before the railway there was a road."
-
-
-class Killed(BaseException):
-    """The process is gone: no handler of ours runs."""
-
-
-class Deadly:
-    """Wraps the parts of ingestion; the process dies before the n-th call of any of them."""
-
-    def __init__(self, fatal):
-        self._calls = itertools.count()
-        self._fatal = fatal
-
-    def wrap(self, part):
-        return _Wrapped(part, self)
-
-    def function(self, call):
-        async def wrapped(*args):
-            self.step()
-            return await call(*args)
-
-        return wrapped
-
-    def step(self):
-        if next(self._calls) == self._fatal:
-            raise Killed
-
-
-class _Wrapped:
-    def __init__(self, part, deadly):
-        self._part, self._deadly = part, deadly
-
-    def __getattr__(self, name):
-        return self._deadly.function(getattr(self._part, name))
-
-
-def expire_leases(database):
-    with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
-        connection.execute("UPDATE knowledge.document_versions SET leased_until = now() - interval '1 hour'")
 
 
 @pytest.mark.parametrize("content", [LONG, "A short one about the railway station."], ids=["long", "short"])
@@ -64,23 +27,26 @@ async def test_every_kill_point(world, organization, module_database, content):
             objects=deadly.wrap(world.bucket),
             embedder=deadly.wrap(world.embedder),
             parse=deadly.function(world.parse),
+            quota=deadly.wrap(world.quota),
         )
         try:
             await ingestion.ingest(event)
         except Killed:
             assert await world.found(organization, "road") == [OLD]
             assert_statistics_are_exact(module_database.superuser_dsn, organization.organization_id)
+            assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id)
             expire_leases(module_database)
             with psycopg.connect(module_database.superuser_dsn, autocommit=True) as connection:
                 # Each point is tried by itself; that too many attempts end is tested below.
                 connection.execute("UPDATE knowledge.document_versions SET attempts = 1 WHERE attempts > 1")
         else:
             break
-    assert fatal > (8 if content is LONG else 5)
+    assert fatal > (10 if content is LONG else 7)
     document = (await world.listed(organization))["railway.txt"]
     assert (document.status, document.version) == (DocumentStatus.COMPLETED, 2)
     assert OLD not in await world.found(organization, "road")
     assert_statistics_are_exact(module_database.superuser_dsn, organization.organization_id)
+    assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id, at_rest=True)
     with psycopg.connect(module_database.superuser_dsn) as connection:
         stored = connection.execute(
             "SELECT count(*), count(DISTINCT ordinal) FROM knowledge.chunks"

@@ -1,11 +1,13 @@
 """Requests to the embedding endpoint that several documents share."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from footnote.knowledge.joining import JoiningEmbedder
-from footnote.models import PassageVectors
+from footnote.knowledge.tokens import count_many
+from footnote.models import PassageVectors, collecting_usage, report_usage
 from footnote.platform.errors import ModelUnavailable
 
 
@@ -93,3 +95,44 @@ async def test_who_gave_up_is_left_out(endpoint, embedder):
     assert await first == [[1.0]]
     assert await third == [[3.0]]
     assert all("2" not in request for request in endpoint.requests)
+
+
+class Counting(Endpoint):
+    """Reports `surplus` tokens a request beside those of the texts."""
+
+    surplus = 0
+
+    async def embed_passages_with_sentences(self, texts, spans):
+        answer = await super().embed_passages_with_sentences(texts, spans)
+        report_usage("embedding_tokens", "model", self.surplus + sum(count_many(texts)) + 2 * len(texts))
+        return answer
+
+
+@pytest.mark.parametrize("surplus", [0, 1, 5])
+async def test_what_a_joined_request_used_is_told_to_each_by_its_share(surplus):
+    endpoint = Counting()
+    endpoint.surplus = surplus
+    embedder = JoiningEmbedder(endpoint, most=4)
+
+    async def embed(*texts):
+        with collecting_usage() as usage:
+            await embedder.embed_passages(texts)
+        return usage.units()["embedding_tokens", "model"]
+
+    shares = await asyncio.gather(embed("1"), embed("2", "3333"), embed("4"), embed("5"))
+    own = [3, 3 + 2 + sum(count_many(["3333"])), 3, 3]
+    assert endpoint.requests == [["1", "2", "3333", "4"], ["5"]]
+    assert sum(shares) == sum(own) + 2 * surplus
+    if not surplus:
+        assert shares == own
+
+
+async def test_a_caller_that_fails_alone_is_told_no_others_usage():
+    embedder = JoiningEmbedder(Counting(), most=4)
+
+    async def embed(text):
+        with collecting_usage() as usage, contextlib.suppress(ModelUnavailable):
+            await embedder.embed_passages([text])
+        return sum(usage.units().values())
+
+    assert await asyncio.gather(embed("1"), embed("bad"), embed("2")) == [3, 0, 3]

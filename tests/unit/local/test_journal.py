@@ -73,3 +73,18 @@ async def test_a_delivery_cut_short_by_a_stop_is_not_counted(journal):
     assert await queues.redrive("d") == 1
     [revived] = await queues.receive("q", 10)
     assert revived.received == 1
+
+
+async def test_no_cursor_leaves_the_writers_thread(journal):
+    """One that ended in another thread made statements of later writes fail."""
+    assert await journal.write(insert("a")) is None
+    queues = QueueStore(journal, {"events": QueueDefinition("events")})
+
+    async def pass_through():
+        for _ in range(40):
+            await queues.send("events", [("body", {})] * 10)
+            messages = await queues.receive("events", 10)
+            await queues.delete("events", [message.receipt for message in messages])
+
+    await asyncio.gather(*(pass_through() for _ in range(8)))
+    assert queues.counts("events") == (0, 0)

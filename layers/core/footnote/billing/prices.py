@@ -31,6 +31,11 @@ class PriceList:
         price = self.prices.get((meter, model), self.prices.get((meter, ANY_MODEL), 0))
         return -(-units * price // _PER)
 
+    def bound(self, meter: Meter, units: int) -> int:
+        """Micro-USD that units of the dearest model would cost, rounded up."""
+        dearest = max((price for (priced, _), price in self.prices.items() if priced is meter), default=0)
+        return -(-units * dearest // _PER)
+
     def used(self, meter: Meter, units: int, model: str = "") -> Used:
         """The units with their cost."""
         return Used(meter, units, model, self.cost(meter, model, units))

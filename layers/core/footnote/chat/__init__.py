@@ -6,10 +6,12 @@ from footnote.chat.events import (
     Done,
     Error,
     Event,
+    Repeated,
     Restart,
     Retrieval,
     Token,
     Usage,
+    repeated_frames,
     server_sent_event,
 )
 from footnote.chat.models import (
@@ -44,6 +46,7 @@ __all__ = [
     "Message",
     "NewTurn",
     "PassageRetriever",
+    "Repeated",
     "Restart",
     "Retrieval",
     "Session",
@@ -53,5 +56,6 @@ __all__ = [
     "Usage",
     "content_terms",
     "lexical_support",
+    "repeated_frames",
     "server_sent_event",
 ]

@@ -7,11 +7,13 @@ back every token and citation before it. A stream without `Done` is not an answe
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from footnote.chat.models import Answer, Source
+from footnote.billing import Cost
+from footnote.chat.models import Answer, Source, json_text
 from footnote.platform.errors import FootnoteError
 
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -74,15 +76,22 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of prompt and answer as the model counts them."""
+    """Tokens of prompt and answer as the model counts them, and the answer's cost as in its metadata."""
 
     name: ClassVar[str] = "usage"
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    cost: Cost | None = None
 
     def data(self) -> dict[str, Any]:
-        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+        return {
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cached_tokens": self.cached_tokens,
+            "cost": self.cost.as_json() if self.cost else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +146,42 @@ class Done:
         return self.answer.as_json()
 
 
-Event = Retrieval | Token | Citation | Usage | Restart | Error | Done
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same request was answered before, and this is the answer; the only event then.
+
+    Attributes:
+        body: The text of the answer's body.
+    """
+
+    name: ClassVar[str] = "done"
+
+    body: str
+
+    def data(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))
+
+
+Event = Retrieval | Token | Citation | Usage | Restart | Error | Done | Repeated
 
 
 def server_sent_event(event: Event) -> bytes:
     """One frame of `text/event-stream` (WHATWG HTML, 9.2): the name, one line of JSON, an empty line."""
-    data = json.dumps(event.data(), ensure_ascii=False, separators=(",", ":"))
-    return f"event: {event.name}\ndata: {data}\n\n".encode()
+    return _frame(event.name, event.data())
+
+
+def repeated_frames(event: Repeated) -> Iterator[bytes]:
+    """The frames of an answer that was given before: its text in one piece, its citations, and the end.
+
+    Its tokens were used then; nothing is used now.
+    """
+    body = event.data()
+    yield _frame("token", {"text": body["answer"]})
+    for source in body["sources"]:
+        yield _frame("citation", source)
+    yield _frame(Usage.name, Usage(0, 0).data() | {"cost": body["metadata"].get("cost")})
+    yield _frame(event.name, body)
+
+
+def _frame(name: str, data: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json_text(data)}\n\n".encode()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from footnote.chat.abstention import Observed, decide, observe
@@ -25,6 +26,7 @@ from footnote.models import (
     GenerationRequest,
     PromptPassage,
     Usage,
+    report_usage,
 )
 from footnote.platform.errors import ModelUnavailable
 
@@ -84,6 +86,18 @@ class ExtractiveAnswerer:
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[GenerationDelta]:
         """One delta for each sentence of the answer, with its exact span; or one that abstains."""
+        counted = Usage()
+        try:
+            async with aclosing(self._answer(request)) as deltas:
+                async for delta in deltas:
+                    written = counted.output_tokens + count_tokens(delta.text)
+                    counted = delta.usage if delta.finished else Usage(_read_tokens(request), written)
+                    yield delta
+        finally:
+            report_usage("input_tokens", self.name, counted.input_tokens)
+            report_usage("output_tokens", self.name, counted.output_tokens)
+
+    async def _answer(self, request: GenerationRequest) -> AsyncGenerator[GenerationDelta, None]:
         reading = await self.read(request)
         if reading is None or not reading.answers:
             confidence = reading.confidence if reading else 0.0

@@ -39,6 +39,10 @@ class Generators:
     extractive: Generator
     free: Generator
 
+    def planned(self, *, enable_rag: bool) -> str:
+        """The name of who is asked to write first, if there is anything to write from."""
+        return (self.grounded if enable_rag else self.free).name
+
     def choose(self, *, enable_rag: bool, has_passages: bool) -> Generator:
         """The generator for one question: a model without passages would only invent an answer."""
         if not enable_rag:

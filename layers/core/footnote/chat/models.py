@@ -6,13 +6,16 @@ the body of the API and the stored row, so that a conversation read back cites e
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from footnote.billing import Cost
 from footnote.knowledge import SearchFilters
 from footnote.models import Turn
+from footnote.quota import Settlement
 
 if TYPE_CHECKING:
     from footnote.chat.provenance.models import ProvenanceRecord
@@ -21,6 +24,11 @@ MESSAGE_CHARACTERS = 2_000
 """Longest question, of section 7 of the reference document."""
 
 Actor = Literal["user", "assistant"]
+
+
+def json_text(body: dict[str, Any]) -> str:
+    """A body as it is sent, and kept to be sent again."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,8 @@ class AnswerMetadata:
         cache: How a cached answer was found; `None` for one written just now.
         answered: Whether the documents hold the whole answer, a part of it, or nothing.
         grounding: What each sentence rests on; `None` for an answer without documents.
+        cost: What the answer cost, as in the ledger; `None` where nothing is charged.
+        limited_to_tokens: The longest answer that limits allowed, where that is less than was asked for.
     """
 
     tokens_used: int
@@ -222,6 +232,8 @@ class AnswerMetadata:
     cache: CachePath | None = None
     answered: Answered = "full"
     grounding: Grounding | None = None
+    cost: Cost | None = None
+    limited_to_tokens: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         told = asdict(self)
@@ -239,6 +251,13 @@ class Answer:
     text: str
     sources: tuple[Source, ...]
     metadata: AnswerMetadata
+
+    def told(self, notice: str | None) -> Answer:
+        """The answer with a further word about how it came about, if there is one."""
+        if notice is None:
+            return self
+        degraded = " ".join(filter(None, (self.metadata.degraded, notice)))
+        return replace(self, metadata=replace(self.metadata, degraded=degraded))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -282,6 +301,7 @@ class NewTurn:
     Attributes:
         session_title: Title of a session that this turn begins; `None` continues an existing one.
         provenance: The answer's record, stored with it; `None` for turns that were not answered here.
+        settlement: What the answer is charged, recorded with it; `None` where nothing is.
     """
 
     session_id: UUID
@@ -294,3 +314,4 @@ class NewTurn:
     sources: list[dict[str, Any]]
     metadata: dict[str, Any]
     provenance: ProvenanceRecord | None = None
+    settlement: Settlement | None = None

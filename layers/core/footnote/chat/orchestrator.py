@@ -7,25 +7,27 @@ left to run after it ends: Lambda freezes the process with the response.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from footnote.chat.caching import AnswerCache, AskedQuestion, Hit, Lookup
+from footnote.billing import KeptResponse
+from footnote.chat.asking import as_cached, title_of, turn_of, validate
+from footnote.chat.caching import AnswerCache, Hit, Lookup
 from footnote.chat.caching.replay import again, replay
+from footnote.chat.charging import AnswerCharge, AnswerCharges
 from footnote.chat.context import at_both_ends, pack
 from footnote.chat.draft import UNGROUNDED, AnswerBasis, AnswerDraft
-from footnote.chat.events import Done, Event, Retrieval, Usage
+from footnote.chat.events import Done, Event, Repeated, Retrieval, Usage
 from footnote.chat.generators import Generators
-from footnote.chat.models import MESSAGE_CHARACTERS, Answer, ChatQuestion, Message, NewTurn
+from footnote.chat.models import Answer, ChatQuestion, NewTurn
 from footnote.chat.passages import PackedPassage
 from footnote.chat.ports import ConversationStore, PassageRetriever
 from footnote.chat.provenance.recording import Trail, grounds_of
-from footnote.knowledge import QueryRewriter, contextual_query, stand_alone
+from footnote.knowledge import QueryRewriter, contextual_query
 from footnote.knowledge import Retrieval as SearchResult
 from footnote.models import (
     Embedder,
@@ -34,15 +36,15 @@ from footnote.models import (
     Generator,
     PromptPassage,
     Turn,
+    collected,
 )
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import InvalidRequest
 from footnote.platform.ids import new_id
 from footnote.platform.settings import ChatSettings
+from footnote.platform.tasks import uninterrupted
+from footnote.quota import Replayed
 
-_TITLE_CHARACTERS = 60
-_CITATION = re.compile(r"\s?\[\d{1,3}\]")
 _NOT_SEARCHED = SearchResult(passages=(), strategy="none")
 
 
@@ -57,6 +59,7 @@ class _Asked:
     at: datetime
     started: float  # of the monotonic clock, seconds
     trail: Trail
+    charge: AnswerCharge | None = None
 
 
 class ChatOrchestrator:
@@ -74,6 +77,8 @@ class ChatOrchestrator:
         answers: Cached answers; none where that is off.
         uncached: Search for questions that refuse caches; `retriever` by default.
         settings_digest: Stands for all settings and code that shape an answer; stored with each.
+        notice: Told of every answer: what these services leave out; `None` if nothing.
+        charges: What answers are charged by; `None` where nothing is charged, as in evaluations.
     """
 
     def __init__(
@@ -90,6 +95,8 @@ class ChatOrchestrator:
         answers: AnswerCache | None = None,
         uncached: PassageRetriever | None = None,
         settings_digest: str = "",
+        notice: str | None = None,
+        charges: AnswerCharges | None = None,
     ) -> None:
         self._retriever = retriever
         self._answers = answers
@@ -102,6 +109,8 @@ class ChatOrchestrator:
         self._prompt_version = prompt_version
         self._rewriter = rewriter
         self._settings_digest = settings_digest
+        self._notice = notice
+        self._charges = charges
 
     async def answer(self, context: OrganizationContext, question: ChatQuestion) -> Answer:
         """The whole answer at once; same errors as `stream`."""
@@ -113,23 +122,47 @@ class ChatOrchestrator:
         return done
 
     async def stream(
-        self, context: OrganizationContext, question: ChatQuestion
+        self, context: OrganizationContext, question: ChatQuestion, *, key: str | None = None
     ) -> AsyncGenerator[Event, None]:
-        """The answer as events, the last one `Done`.
+        """The answer as events, the last one `Done`; or `Repeated` alone.
 
-        The turn is stored before `Done`. If the consumer leaves earlier (closes the generator, or is
-        cancelled), what it had been given is stored as interrupted.
+        The turn is stored and charged, in one transaction, before `Done`. If the consumer leaves earlier
+        (closes the generator, or is cancelled), what it had been given is stored as interrupted, and charged;
+        if a model had been asked but nothing was given yet, what the model did is charged.
+
+        Args:
+            context: Who asks.
+            question: What is asked.
+            key: Under which the same request is answered once.
 
         Raises:
             InvalidRequest: The message is empty or too long.
             NotFound: The session is not this member's.
-            ServiceUnavailable: A store or every generator failed; nothing was stored.
+            ServiceUnavailable: A store or every generator failed; nothing was stored and nothing is charged.
+            FootnoteError: See `quota.Admission.admit`.
         """
-        _validate(question)
+        validate(question)
         asked = await self._asked(context, question)
+        if self._charges is None:
+            async with aclosing(self._answered(asked)) as given:
+                async for event in given:
+                    yield event
+            return
+        model = self._generators.planned(enable_rag=question.enable_rag)
+        charge = await self._charges.open(context, question, asked.history, model=model, key=key)
+        if isinstance(charge, Replayed):
+            yield Repeated(KeptResponse.of(charge).body)
+            return
+        asked = replace(asked, question=replace(question, max_tokens=charge.max_tokens), charge=charge)
+        async with charge, aclosing(collected(self._answered(asked), charge.usage)) as given:
+            async for event in given:
+                yield event
+
+    async def _answered(self, asked: _Asked) -> AsyncGenerator[Event, None]:
         visit = nullcontext(Lookup())
         arrived = self._clock.monotonic()
-        async with self._answers.visit(context, _as_cached(asked)) if self._answers else visit as lookup:
+        cached = as_cached(asked.question, asked.history)
+        async with self._answers.visit(asked.context, cached) if self._answers else visit as lookup:
             asked.trail.add("cache", arrived)
             events = self._repeat(asked, lookup.hit) if lookup.hit else self._write_anew(asked, lookup)
             async with aclosing(events) as given:
@@ -144,10 +177,11 @@ class ChatOrchestrator:
         asked.trail.grounds = hit.answer.grounds
         elapsed_ms = self._elapsed_ms(asked)
         answer = again(hit, session_id=asked.session_id, message_id=new_id(), elapsed_ms=elapsed_ms)
-        await _uninterrupted(self._store(asked, answer))
+        answer = self._told(asked, answer)
+        await uninterrupted(self._store(asked, answer))
         for event in replay(hit, answer):
             yield event
-        yield Usage(0, 0)
+        yield Usage(0, 0, cost=answer.metadata.cost)
         yield Done(answer)
 
     async def _write_anew(self, asked: _Asked, lookup: Lookup) -> AsyncGenerator[Event, None]:
@@ -182,15 +216,15 @@ class ChatOrchestrator:
                         yield event
         except (asyncio.CancelledError, GeneratorExit):
             if draft.text:
-                await _uninterrupted(
-                    self._store(asked, draft.answer(self._elapsed_ms(asked), interrupted=True))
-                )
+                answer = draft.answer(self._elapsed_ms(asked), interrupted=True)
+                await uninterrupted(self._store(asked, self._told(asked, answer)))
             raise
         answer = draft.answer(self._elapsed_ms(asked))
-        await _uninterrupted(self._store(asked, answer))
+        told = self._told(asked, answer)
+        await uninterrupted(self._store(asked, told))
         await lookup.keep(answer, grounds)
-        yield Usage(draft.usage.input_tokens, draft.usage.output_tokens)
-        yield Done(answer)
+        yield self._usage(asked, draft, told)
+        yield Done(told)
 
     async def _asked(self, context: OrganizationContext, question: ChatQuestion) -> _Asked:
         at, started = self._clock.now(), self._clock.monotonic()
@@ -200,7 +234,7 @@ class ChatOrchestrator:
             return _Asked(context, question, new_id(), question.history[-limit:], at, started, trail)
         with trail.measure("history"):
             messages = await self._conversations.history(context, question.session_id, limit)
-        history = tuple(map(_turn, messages))
+        history = tuple(map(turn_of, messages))
         return _Asked(context, question, question.session_id, history, at, started, trail)
 
     async def _search(self, asked: _Asked) -> SearchResult:
@@ -239,13 +273,15 @@ class ChatOrchestrator:
             temperature=question.temperature,
             timeout_s=max(0.0, self._settings.deadline_s - (self._clock.monotonic() - asked.started)),
         )
-        async for event in _drafted(generator, request, draft):
-            yield event
+        async with aclosing(_drafted(generator, request, draft)) as events:
+            async for event in events:
+                yield event
         if draft.is_groundless:
             for restart in draft.restart(UNGROUNDED):
                 yield restart
-            async for event in _drafted(self._generators.extractive, request, draft):
-                yield event
+            async with aclosing(_drafted(self._generators.extractive, request, draft)) as events:
+                async for event in events:
+                    yield event
 
     def _packed(self, found: SearchResult) -> list[PackedPassage]:
         settings = self._settings
@@ -259,7 +295,7 @@ class ChatOrchestrator:
         is_new = asked.question.session_id is None
         turn = NewTurn(
             session_id=answer.session_id,
-            session_title=_title(asked.question.message) if is_new else None,
+            session_title=title_of(asked.question.message) if is_new else None,
             question_id=new_id(),
             question=asked.question.message,
             asked_at=asked.at,
@@ -268,8 +304,24 @@ class ChatOrchestrator:
             sources=[source.as_json() for source in answer.sources],
             metadata=answer.metadata.as_json(),
             provenance=asked.trail.record(asked.context, asked.question, answer),
+            settlement=asked.charge.settlement(answer) if asked.charge else None,
         )
         await self._conversations.append_turn(asked.context, turn)
+        if asked.charge:
+            asked.charge.settled()
+
+    def _told(self, asked: _Asked, answer: Answer) -> Answer:
+        """The answer with all that is told about it."""
+        told = answer.told(self._notice)
+        return asked.charge.told(told) if asked.charge else told
+
+    def _usage(self, asked: _Asked, draft: AnswerDraft, answer: Answer) -> Usage:
+        if asked.charge is None:
+            used = draft.usage
+            return Usage(used.input_tokens, used.output_tokens, used.cached_tokens)
+        total = asked.charge.usage.total
+        cost = answer.metadata.cost
+        return Usage(total("input_tokens"), total("output_tokens"), total("cached_tokens"), cost)
 
     def _elapsed_ms(self, asked: _Asked) -> int:
         return round(1000 * (self._clock.monotonic() - asked.started))
@@ -286,35 +338,6 @@ async def _drafted(
         yield event
 
 
-def _validate(question: ChatQuestion) -> None:
-    if not question.message.strip():
-        raise InvalidRequest("The message is empty.")
-    if len(question.message) > MESSAGE_CHARACTERS:
-        raise InvalidRequest(f"The message is longer than {MESSAGE_CHARACTERS} characters.")
-    if question.session_id is not None and question.history:
-        raise InvalidRequest("Send either a session or the history of a conversation that you keep yourself.")
-
-
-def _as_cached(asked: _Asked) -> AskedQuestion:
-    question = asked.question
-    alone = stand_alone(question.message, asked.history)
-    return AskedQuestion(
-        text=question.message,
-        filters=question.filters,
-        enable_rag=question.enable_rag,
-        max_tokens=question.max_tokens,
-        temperature=question.temperature,
-        depends_on_history=alone.depends or alone.conversation is not None,
-        has_history=bool(asked.history),
-        use_cache=question.use_cache,
-    )
-
-
-def _turn(message: Message) -> Turn:
-    """Without its citation numbers, which counted the passages of another question."""
-    return Turn(message.actor, _CITATION.sub("", message.text))
-
-
 def _retrieval_event(basis: AnswerBasis, found: SearchResult) -> Retrieval:
     return Retrieval(
         session_id=basis.session_id,
@@ -324,22 +347,3 @@ def _retrieval_event(basis: AnswerBasis, found: SearchResult) -> Retrieval:
         passages=len(basis.passages),
         timings_ms=found.timings_ms,
     )
-
-
-def _title(message: str) -> str:
-    """The session's title: the first message on one line, shortened between two words."""
-    line = " ".join(message.split())
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    head, _, _ = line[:_TITLE_CHARACTERS].rpartition(" ")
-    return f"{head or line[: _TITLE_CHARACTERS - 1]}…"
-
-
-async def _uninterrupted(work: Coroutine[None, None, None]) -> None:
-    """Lets a short piece of work end even if its caller is cancelled meanwhile: whole or not at all."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise

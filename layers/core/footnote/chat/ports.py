@@ -30,7 +30,12 @@ class ConversationStore(Protocol):
     async def append_turn(self, context: OrganizationContext, turn: NewTurn) -> None:
         """Stores question and answer in one transaction, after whatever the session holds by then.
 
-        Positions count from 1 without gaps, whatever runs at the same time.
+        Positions count from 1 without gaps, whatever runs at the same time. A turn with a settlement is
+        charged in the same transaction, so that there is none without the other.
+
+        Raises:
+            RequestInProgress: Another attempt at the same request has taken the turn's hold over. The turn is
+                not stored; its cost is in the internal ledger.
         """
         ...
 

@@ -9,11 +9,15 @@ from footnote.composition.knowledge import Knowledge
 
 if TYPE_CHECKING:
     from footnote.chat.caching import AnswerCache
+    from footnote.chat.charging import AnswerCharges
     from footnote.chat.explain import Explanations
     from footnote.chat.extractive import ExtractiveAnswerer
     from footnote.chat.generators import Generators
     from footnote.chat.orchestrator import ChatOrchestrator
     from footnote.stores.postgres.conversations import PostgresConversationStore
+
+# Questions, and sentences of passages and answers whose vectors are asked for.
+_EMBEDDED_TEXTS = 96
 
 
 class Chat(Knowledge):
@@ -77,6 +81,25 @@ class Chat(Knowledge):
         )
 
     @cached_property
+    def answer_charges(self) -> AnswerCharges | None:
+        """What answers are charged by; `None` in an evaluation, which charges by itself."""
+        from footnote.chat.charging import AnswerCharges, AnswerLimits
+        from footnote.knowledge.metering import rerank_calls
+
+        settings = self.settings
+        chat, generation = settings.chat, settings.generation
+        limits = AnswerLimits(
+            context_tokens=chat.context_tokens,
+            token_factor=chat.context_token_factor,
+            embedding_tokens=_EMBEDDED_TEXTS * settings.embedding.window_tokens,
+            rerank_calls=rerank_calls(settings),
+            compute_ms=round(1000 * chat.deadline_s) if generation.self_hosted else 0,
+            rewrites=settings.retrieval.rewrite_with_model,
+            deadline_s=chat.deadline_s,
+        )
+        return AnswerCharges(self.charges, limits)
+
+    @cached_property
     def chat(self) -> ChatOrchestrator:
         from footnote.chat.orchestrator import ChatOrchestrator
         from footnote.models.prompts import PROMPT_VERSION
@@ -93,4 +116,6 @@ class Chat(Knowledge):
             answers=self.answers,
             uncached=self.uncached_retriever,
             settings_digest=self._settings_digest,
+            notice=self.notice,
+            charges=self.answer_charges,
         )

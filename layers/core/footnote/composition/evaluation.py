@@ -49,7 +49,7 @@ class Evaluation(Variants):
     def evaluation_runs(self) -> Runs:
         from footnote.evaluation.evaluations import Runs
 
-        return Runs(self.run_store, self.settings)
+        return Runs(self.run_store, self.quota_store, self.settings)
 
     @cached_property
     def gates(self) -> Gates:
@@ -60,9 +60,13 @@ class Evaluation(Variants):
     @cached_property
     def evaluator(self) -> Evaluator:
         """For `evaluator`: works runs off."""
+        from footnote.evaluation.charging import QuestionCharges
         from footnote.evaluation.evaluator import Evaluator
 
-        return Evaluator(self.run_store, self.evaluation_subject, self.settings.evaluation, self.clock)
+        charges = QuestionCharges(self.run_store, self.quota_store, self.prices, self.settings, self.clock)
+        return Evaluator(
+            self.run_store, self.evaluation_subject, charges, self.settings.evaluation, self.clock
+        )
 
     def evaluation_subject(self, overrides: Overrides) -> Subject:
         """The product under other settings: without caches, and without conversations that are kept."""
@@ -72,7 +76,7 @@ class Evaluation(Variants):
         settings = merged(self.settings, overrides)
         caches = settings.caches.model_copy(update={"enabled": False})
         other = self.derived(settings.model_copy(update={"caches": caches}))
-        other.__dict__["conversations"] = Unrecorded()
+        other.__dict__ |= {"conversations": Unrecorded(), "answer_charges": None}
         return ProductSubject(
             retriever=other.uncached_retriever,
             chat=other.chat,

@@ -25,6 +25,7 @@ class Foundation:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.notice: str | None = None  # what is told of every answer of these services
 
     @cached_property
     def secrets(self) -> SecretReader:

@@ -50,6 +50,8 @@ class Knowledge(Caching):
             embedder=JoiningEmbedder(self.embedder, settings.embedding.batch_size),
             parse=parse,
             chunk=chunk,
+            quota=self.quota_store,
+            prices=self.prices,
             settings=settings.ingestion,
             bucket=settings.storage.bucket,
         )

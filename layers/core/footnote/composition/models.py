@@ -6,13 +6,13 @@ import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from footnote.composition.metering import Metering
+from footnote.composition.costs import Costs
 
 if TYPE_CHECKING:
     from footnote.models import Embedder, Generator, Reranker
 
 
-class Models(Metering):
+class Models(Costs):
     """The settings' models."""
 
     @cached_property

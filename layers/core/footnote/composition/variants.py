@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from footnote.platform.context import OrganizationContext
     from footnote.platform.overrides import LiveOverrides, Overrides, Value
     from footnote.platform.settings import Settings
+    from footnote.quota import KeptStages
 
 logger = get_logger("composition")
 
@@ -25,7 +26,7 @@ class Variants(Operations):
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         super().__init__(settings, clock)
-        self._variants: dict[tuple[tuple[str, Value], ...], Self] = {}
+        self._variants: dict[tuple[bool, tuple[tuple[str, Value], ...]], Self] = {}
 
     @cached_property
     def live_overrides(self) -> LiveOverrides:
@@ -35,27 +36,47 @@ class Variants(Operations):
 
         return LiveOverrides(PostgresActiveOverrides(self.database), self.clock)
 
-    async def of_organization(self, context: OrganizationContext) -> Self:
-        """The services under the settings that are in force in the context's organization."""
+    @cached_property
+    def stages(self) -> KeptStages:
+        """Whose budgets are nearly spent."""
+        from footnote.quota import KeptStages
+
+        return KeptStages(self.quota_store, self.clock)
+
+    async def of_organization(self, context: OrganizationContext, *, economy: bool | None = None) -> Self:
+        """The services under the settings that are in force in the context's organization.
+
+        Args:
+            context: The organization.
+            economy: Whether answers must cost less; by default where a budget is nearly spent, as known some
+                seconds ago.
+        """
         overrides = await self.live_overrides.of(context)
-        if not overrides:
+        if economy is None:
+            economy = await self.stages.saves(context)
+        if not overrides and not economy:
             return self
-        key = tuple(sorted(overrides.items()))
+        key = (economy, tuple(sorted(overrides.items())))
         if key not in self._variants:
-            self._variants[key] = self._variant(overrides)
+            self._variants[key] = self._variant(overrides, economy)
             if len(self._variants) > _VARIANTS:
                 self._variants.pop(next(iter(self._variants)))
         return self._variants[key]
 
-    def _variant(self, overrides: Overrides) -> Self:
+    def _variant(self, overrides: Overrides, economy: bool) -> Self:
+        from footnote.composition.economy import NOTICE, economical
         from footnote.platform.overrides import merged
 
         try:
-            other = self.derived(merged(self.settings, overrides))
+            settings = merged(self.settings, overrides)
         except InvalidRequest:
             # The deployment does not know a setting any more that it knew when it went live.
             logger.exception("settings of an organization cannot be applied")
-            return self
+            if not economy:
+                return self
+            settings = self.settings
+        other = self.derived(economical(settings) if economy else settings)
+        other.notice = NOTICE if economy else None
         if self.settings.caches.enabled:
             # Their keys tell settings apart, so that one cache does for all.
             other.__dict__ |= {"cache": self.cache, "cache_states": self.cache_states}

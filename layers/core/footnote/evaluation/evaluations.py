@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID, uuid5
 
 from footnote.evaluation.answers import without_citations
+from footnote.evaluation.charging import check_switched_on
 from footnote.evaluation.comparison import Comparison, compare
 from footnote.evaluation.models import (
     AnsweredMessage,
@@ -26,6 +27,7 @@ from footnote.platform.errors import Conflict, InvalidRequest
 from footnote.platform.ids import new_id
 from footnote.platform.overrides import Overrides, digest, merged
 from footnote.platform.settings import Settings
+from footnote.quota import QuotaStore
 
 Verdict = Literal["correct", "wrong", "unanswerable"]
 """What a member says of an answer: it is right; it should have been another one; there is none."""
@@ -146,11 +148,13 @@ class Runs:
 
     Args:
         store: Where they are kept.
+        quota: What may be used.
         settings: The deployment's own, which overrides are laid over.
     """
 
-    def __init__(self, store: RunStore, settings: Settings) -> None:
+    def __init__(self, store: RunStore, quota: QuotaStore, settings: Settings) -> None:
         self._store = store
+        self._quota = quota
         self._settings = settings
 
     async def start(
@@ -164,11 +168,13 @@ class Runs:
         """Queues a run, and whether it is new; the evaluator works it off.
 
         Raises:
+            BudgetExceeded, PlatformBudgetExceeded: A budget is nearly spent; evaluations are switched off.
             Conflict: The set is empty, or too many runs wait.
             InvalidRequest: A setting cannot be tried or has a value that it cannot have.
             NotFound: There is no such set.
         """
         configuration = merged(self._settings, overrides)
+        check_switched_on(await self._quota.terms(context))
         run = NewRun(new_id(), set_id, label, overrides, digest(configuration))
         limits = self._settings.evaluation
         return await self._store.create_run(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from footnote.evaluation.asking import ask
+from footnote.evaluation.charging import Paused, QuestionCharges
 from footnote.evaluation.models import Lease, PendingQuestion
 from footnote.evaluation.ports import RunQueue, Subject, Subjects
 from footnote.evaluation.scoring import score
@@ -45,15 +46,22 @@ class Evaluator:
     Args:
         queue: The runs.
         subjects: Makes what is measured of a run's overrides.
+        charges: Reserves for questions.
         settings: Lease, attempts, and how long one run is worked on before another has its turn.
         clock: Time.
     """
 
     def __init__(
-        self, queue: RunQueue, subjects: Subjects, settings: EvaluationSettings, clock: Clock
+        self,
+        queue: RunQueue,
+        subjects: Subjects,
+        charges: QuestionCharges,
+        settings: EvaluationSettings,
+        clock: Clock,
     ) -> None:
         self._queue = queue
         self._subjects = subjects
+        self._charges = charges
         self._settings = settings
         self._clock = clock
 
@@ -90,6 +98,9 @@ class Evaluator:
         work = _Work(context, lease, lease.attempts)
         try:
             await self._continue(work, lambda: self._clock.monotonic() < slice_ends, done)
+        except Paused as error:
+            logger.info("a run waits", extra={"run_id": str(run_id)})
+            await self._queue.pause(context, lease, error.reason, self._settings.pause_s)
         except ServiceUnavailable as error:
             await self._interrupted(work, error.message, done)
         except Conflict:
@@ -124,8 +135,11 @@ class Evaluator:
         await self._queue.give_back(context, lease)
 
     async def _ask(self, subject: Subject, work: _Work, pending: PendingQuestion) -> None:
-        result = score(await ask(subject, work.context, pending.question, self._clock))
-        await self._queue.save(work.context, work.lease, pending.position, result, self._settings.lease_s)
+        context, lease = work.context, work.lease
+        async with self._charges.hold(context, lease, pending) as hold:
+            result = score(await ask(subject, context, pending.question, self._clock))
+            charge = hold.settlement()
+            await self._queue.save(context, lease, pending.position, result, self._settings.lease_s, charge)
         work.attempts = 1
 
     async def _interrupted(self, work: _Work, reason: str, done: dict[str, int]) -> None:

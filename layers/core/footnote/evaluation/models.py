@@ -118,6 +118,7 @@ class Run:
         total, done: Questions, and how many of them are scored.
         summary: Once it is completed.
         failure: Why it failed, for a person.
+        paused: Why it waits to go on, for a person.
     """
 
     id: UUID
@@ -135,6 +136,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    paused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

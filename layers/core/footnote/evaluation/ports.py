@@ -26,6 +26,7 @@ from footnote.knowledge import Retrieval
 from footnote.models import Turn
 from footnote.platform.context import OrganizationContext
 from footnote.platform.overrides import Overrides
+from footnote.quota import Settlement
 
 Keyset = tuple[datetime, UUID]
 
@@ -178,6 +179,10 @@ class RunQueue(Protocol):
         """The next questions without a result."""
         ...
 
+    async def prepare_hold(self, context: OrganizationContext, lease: Lease, hold_id: UUID) -> None:
+        """Ends the open hold of an earlier worker at the run; errors as `save`."""
+        ...
+
     async def save(
         self,
         context: OrganizationContext,
@@ -185,8 +190,9 @@ class RunQueue(Protocol):
         position: int,
         result: QuestionResult,
         lease_s: int,
+        charge: Settlement | None = None,
     ) -> None:
-        """Writes one result, renews the lease and forgets earlier attempts.
+        """Writes one result and its charge, renews the lease and forgets earlier attempts.
 
         Raises:
             Conflict: The lease is lost: another worker took the run, or it was cancelled.
@@ -204,6 +210,10 @@ class RunQueue(Protocol):
 
         A lost lease is no error.
         """
+        ...
+
+    async def pause(self, context: OrganizationContext, lease: Lease, reason: str, retry_in_s: float) -> None:
+        """Lets the run wait, says why, and counts no attempt; a lost lease is no error."""
         ...
 
     async def fail(self, context: OrganizationContext, lease: Lease, reason: str) -> None:

@@ -11,6 +11,7 @@ from footnote.platform.errors import NotPermitted
 
 Permission = Literal[
     "billing:manage",
+    "billing:read",
     "chat:audit",
     "chat:read",
     "chat:write",
@@ -30,6 +31,7 @@ _VIEWER: frozenset[Permission] = frozenset(
 )
 _MEMBER: frozenset[Permission] = _VIEWER | {"documents:write", "evaluation:read", "evaluation:write"}
 _ADMIN: frozenset[Permission] = _MEMBER | {
+    "billing:read",
     "chat:audit",
     "documents:delete",
     "evaluation:run",

@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from footnote.knowledge.models import ChunkDraft, DocumentStatus, ParsedDocument, Stage
+from footnote.billing import Prices
+from footnote.knowledge.charging import IngestionCharges, Need, OpenHold, Refused
+from footnote.knowledge.ingestion_failures import (
+    DEFECT,
+    DEPENDENCY,
+    EXHAUSTED,
+    GONE,
+    refused,
+    too_large,
+    unreadable,
+)
+from footnote.knowledge.models import ChunkDraft, ParsedDocument, Stage
 from footnote.knowledge.parsing import ParserUnavailable, Unreadable, format_of
 from footnote.knowledge.parsing.errors import Empty
 from footnote.knowledge.ports import (
@@ -37,6 +48,7 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, FootnoteError, ModelUnavailable, ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import IngestionSettings
+from footnote.quota import QuotaStore
 
 logger = get_logger("ingestion")
 
@@ -51,30 +63,8 @@ _CLAIMS = 3
 # Documents that are on the disk and in the parser at the same time; 50 MB each at most.
 _AT_ONCE = 4
 _CHANGES = 10
-
-_EXHAUSTED = Failure(
-    DocumentStatus.QUARANTINED,
-    "too_many_attempts",
-    "Reading the document was tried several times and never came to an end. It is not tried again.",
-)
-_GONE = Failure(
-    DocumentStatus.FAILED,
-    "object_gone",
-    "The file was removed before it was read. Upload it again.",
-    retryable=True,
-)
-_DEPENDENCY = Failure(
-    DocumentStatus.FAILED,
-    "service_unavailable",
-    "A service that is needed for reading was not available, several times. Upload the file again later.",
-    retryable=True,
-)
-_DEFECT = Failure(
-    DocumentStatus.FAILED,
-    "internal_error",
-    "Reading the document failed for a reason that lies with Footnote. It has been reported.",
-    retryable=True,
-)
+# What the model adds to each text: [CLS] and [SEP].
+_SPECIAL_TOKENS = 2
 
 
 class Ingestion:
@@ -86,6 +76,8 @@ class Ingestion:
         embedder: Turns chunks into vectors.
         parse: Reads a file in a confined process.
         chunk: Cuts a parsed document.
+        quota: What may be used.
+        prices: What embedding costs.
         settings: Limits.
         bucket: The only bucket whose events count.
     """
@@ -98,6 +90,8 @@ class Ingestion:
         embedder: Embedder,
         parse: Parser,
         chunk: Chunker,
+        quota: QuotaStore,
+        prices: Prices,
         settings: IngestionSettings,
         bucket: str,
     ) -> None:
@@ -108,6 +102,7 @@ class Ingestion:
         self._chunk = chunk
         self._settings = settings
         self._bucket = bucket
+        self._charges = IngestionCharges(store, quota, prices, settings.hold_s)
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def ingest(self, event: ObjectEvent) -> None:
@@ -144,26 +139,28 @@ class Ingestion:
     async def _run(self, context: OrganizationContext, job: IngestionJob) -> None:
         try:
             if job.attempt > self._settings.max_attempts:
-                await self._store.fail(context, job, _EXHAUSTED)
+                await self._store.fail(context, job, EXHAUSTED)
             else:
                 await self._process(context, job)
         except Superseded:
             logger.info("superseded by a newer event")
         except Unreadable as error:
-            await self._store.fail(context, job, _unreadable(error))
+            await self._store.fail(context, job, unreadable(error))
         except ObjectTooLarge:
-            await self._store.fail(context, job, _too_large(self._settings.max_bytes))
+            await self._store.fail(context, job, too_large(self._settings.max_bytes))
+        except Refused as error:
+            await self._store.fail(context, job, refused(error.denied))
         except ObjectGone:
-            await self._store.fail(context, job, _GONE)
+            await self._store.fail(context, job, GONE)
         except (FootnoteError, ParserUnavailable):
-            await self._give_up(context, job, _DEPENDENCY)
+            await self._give_up(context, job, DEPENDENCY)
             raise
         except asyncio.CancelledError:
-            await self._give_up(context, job, _DEPENDENCY)
+            await self._give_up(context, job, DEPENDENCY)
             raise
         except Exception:
             logger.exception("ingestion failed")
-            await self._give_up(context, job, _DEFECT)
+            await self._give_up(context, job, DEFECT)
             raise
 
     async def _give_up(self, context: OrganizationContext, job: IngestionJob, failure: Failure) -> None:
@@ -232,11 +229,21 @@ class Ingestion:
         raise conflict
 
     async def _embed(self, work: _Work, description: _Description) -> None:
-        """Embeds and stores what is not stored yet, batch by batch, and activates with the last one."""
+        """Embeds what is not stored yet, within what may be used."""
         chunks = description.chunks
         if len(chunks) > BATCH:
             await work.show(Progress(Stage.CHUNKED, *description.units, 0))
-        missing = await self._missing(work, chunks)
+        model = await self._embedder.model()
+        missing = await self._missing(work, chunks, model)
+        tokens = sum(chunk.token_count + _SPECIAL_TOKENS for chunk in missing)
+        need = Need(description.size, tokens, model.name)
+        async with self._charges.hold(work.context, work.job, need) as hold:
+            await self._store_batches(work, description, missing, hold)
+
+    async def _store_batches(
+        self, work: _Work, description: _Description, missing: Sequence[ChunkDraft], hold: OpenHold
+    ) -> None:
+        """Embeds and stores batch by batch; activates with the last one."""
         batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)] or [[]]
         version: StagedVersion | None = None
         for number, batch in enumerate(batches, start=1):
@@ -253,13 +260,15 @@ class Ingestion:
                 await self._store.stage(work.context, work.job, version, batch, vectors)
                 work.progress = Progress(Stage.EMBEDDED, *description.units, batch[-1].ordinal + 1)
             else:
-                await self._store.activate(work.context, work.job, version, batch, vectors)
+                charge = hold.settlement()
+                await self._store.activate(work.context, work.job, version, batch, vectors, charge)
 
-    async def _missing(self, work: _Work, chunks: Sequence[ChunkDraft]) -> list[ChunkDraft]:
+    async def _missing(
+        self, work: _Work, chunks: Sequence[ChunkDraft], model: EmbeddingModel
+    ) -> list[ChunkDraft]:
         """The chunks that no earlier attempt has stored."""
         if work.job.attempt == 1:
             return list(chunks)
-        model = await self._embedder.model()
         stored = await self._store.stored_ordinals(work.context, work.job, chunks, model)
         return [chunk for chunk in chunks if chunk.ordinal not in stored]
 
@@ -326,13 +335,3 @@ class _Description:
             warnings=parsed.warnings,
             model=model,
         )
-
-
-def _unreadable(error: Unreadable) -> Failure:
-    status = DocumentStatus.QUARANTINED if error.quarantine else DocumentStatus.FAILED
-    return Failure(status, error.code, error.reason)
-
-
-def _too_large(limit: int) -> Failure:
-    reason = f"The file is larger than {limit // 2**20} MB, the most a document may have. Split it up."
-    return Failure(DocumentStatus.FAILED, "oversized", reason)

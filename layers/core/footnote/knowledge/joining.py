@@ -6,8 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footnote.models import Embedder, EmbeddingModel, PassageVectors
+from footnote.knowledge.tokens import count_many
+from footnote.models import (
+    Embedder,
+    EmbeddingModel,
+    ModelUsage,
+    PassageVectors,
+    collecting_usage,
+    report_usage,
+)
 from footnote.platform.errors import ModelUnavailable
+
+# What the model adds to each text: [CLS] and [SEP].
+_SPECIAL_TOKENS = 2
 
 
 @dataclass(slots=True)
@@ -17,13 +28,15 @@ class _Waiting:
     texts: Sequence[str]
     spans: Sequence[Sequence[tuple[int, int]]]
     vectors: asyncio.Future[list[PassageVectors]]
+    usage: ModelUsage
 
 
 class JoiningEmbedder:
     """An `Embedder` that joins what arrives while a request is under way into the next one.
 
     Alone, a caller waits for nobody; among many, the fixed cost of a request is shared. Long lists are sent
-    by themselves, so that short documents do not wait for long ones.
+    by themselves, so that short documents do not wait for long ones. What a joined request used is reported
+    to its callers, to each by the share of its texts.
 
     Args:
         embedder: Who does the work.
@@ -51,11 +64,15 @@ class JoiningEmbedder:
     ) -> list[PassageVectors]:
         if len(texts) >= self._most:
             return await self._embedder.embed_passages_with_sentences(texts, spans)
-        waiting = _Waiting(texts, spans, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(texts, spans, asyncio.get_running_loop().create_future(), ModelUsage())
         self._waiting.append(waiting)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
-        return await waiting.vectors
+        try:
+            return await waiting.vectors
+        finally:
+            for (kind, model), units in waiting.usage.units().items():
+                report_usage(kind, model, units)
 
     async def _send(self) -> None:
         while self._waiting:
@@ -72,7 +89,11 @@ class JoiningEmbedder:
     async def _ask(self, joined: list[_Waiting]) -> list[PassageVectors]:
         texts = [text for one in joined for text in one.texts]
         spans = [of_text for one in joined for of_text in one.spans]
-        return await self._embedder.embed_passages_with_sentences(texts, spans)
+        with collecting_usage() as usage:
+            try:
+                return await self._embedder.embed_passages_with_sentences(texts, spans)
+            finally:
+                _share(joined, usage)
 
     def _take(self) -> list[_Waiting]:
         """The first in line, and those behind it that fit into the same request. Who gave up is left out."""
@@ -94,6 +115,19 @@ class JoiningEmbedder:
                 _hand_out([one], await self._ask([one]))
             except ModelUnavailable as own:
                 _fail([one], own)
+
+
+def _share(joined: list[_Waiting], usage: ModelUsage) -> None:
+    """Divides what was used by the word pieces of the callers' texts, to the unit."""
+    if not usage.units():
+        return
+    weights = [sum(count_many(one.texts)) + _SPECIAL_TOKENS * len(one.texts) for one in joined]
+    whole = sum(weights)
+    for (kind, model), units in usage.units().items():
+        before = 0
+        for one, weight in zip(joined, weights, strict=True):
+            one.usage.add(kind, model, units * (before + weight) // whole - units * before // whole)
+            before += weight
 
 
 def _hand_out(joined: list[_Waiting], vectors: list[PassageVectors]) -> None:

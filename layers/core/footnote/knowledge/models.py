@@ -6,7 +6,7 @@ normalisation. `chunk.text == document_text[chunk.start:chunk.end]` always holds
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -246,6 +246,11 @@ class Retrieval:
     def documents(self) -> tuple[UUID, ...]:
         """Documents by their best passage, best first."""
         return tuple(dict.fromkeys(found.passage.document_id for found in self.passages))
+
+    def told(self, notice: str | None) -> Retrieval:
+        """The answer with a further word about how it came about, if there is one."""
+        degraded = " ".join(filter(None, (self.degraded, notice)))
+        return replace(self, degraded=degraded) if notice else self
 
 
 @dataclass(frozen=True, slots=True)

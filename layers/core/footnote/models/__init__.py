@@ -18,7 +18,7 @@ from footnote.models.ports import (
     Usage,
 )
 from footnote.models.prompts import NO_ANSWER, PROMPT_VERSION, build_messages, passage_frame
-from footnote.models.usage import ModelUsage, collecting_usage, report_usage
+from footnote.models.usage import ModelUsage, collected, collecting_usage, report_usage
 
 __all__ = [
     "NO_ANSWER",
@@ -40,6 +40,7 @@ __all__ = [
     "Turn",
     "Usage",
     "build_messages",
+    "collected",
     "collecting_usage",
     "passage_frame",
     "report_usage",

@@ -168,10 +168,11 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the model counts them."""
+    """Tokens as the model counts them; `cached_tokens` are those of the prompt that its server had kept."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class OrganizationContext:
         permissions: Granted permission names.
         session_id: The login session (token family) behind the request.
         request_id: The request's id, for logs and error bodies.
+        key_id: The API key that the member calls by, if any.
     """
 
     organization_id: UUID
@@ -27,6 +28,7 @@ class OrganizationContext:
     permissions: frozenset[str] = field(default_factory=frozenset)
     session_id: UUID | None = None
     request_id: str = ""
+    key_id: UUID | None = None
 
     def acting_user(self) -> UUID:
         """The acting member's id.

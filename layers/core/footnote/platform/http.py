@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,6 +29,10 @@ from footnote.platform.settings import load_settings
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
+
+_EXPOSED_HEADERS = (
+    b"X-Request-ID,Retry-After,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
+)
 
 logger = get_logger("http")
 
@@ -92,7 +97,9 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message = {**message, "headers": [*message["headers"], *headers]}
+                added = getattr(request.state, "answer_headers", {})
+                told = [(name.lower().encode(), text.encode("latin-1")) for name, text in added.items()]
+                message = {**message, "headers": [*message["headers"], *headers, *told]}
             await send(message)
 
         try:
@@ -111,7 +118,7 @@ class Edge:
         if origin is not None and {"*", origin} & self._origins:
             headers += [
                 (b"access-control-allow-origin", origin.encode("latin-1")),
-                (b"access-control-expose-headers", b"X-Request-ID,Retry-After"),
+                (b"access-control-expose-headers", _EXPOSED_HEADERS),
                 (b"vary", b"Origin"),
             ]
         return headers
@@ -153,6 +160,12 @@ def client_address(request: Request) -> str:
     return str((request_context(request).get("identity") or {}).get("sourceIp") or "")
 
 
+def add_headers(request: Request, headers: Mapping[str, str]) -> None:
+    """Adds headers to this request's answer, whatever it will be: a body, a stream, an error."""
+    known = getattr(request.state, "answer_headers", {})
+    request.state.answer_headers = {**known, **headers}
+
+
 def organization_context(request: Request) -> OrganizationContext:
     """The verified identity behind the request.
 
@@ -162,7 +175,7 @@ def organization_context(request: Request) -> OrganizationContext:
     claims = request_context(request).get("authorizer") or {}
     if not claims.get("organization_id") or not claims.get("user_id"):
         raise NotAuthenticated("Sign in and send the access token as 'Authorization: Bearer <token>'.")
-    session = claims.get("session_id")
+    session, key = claims.get("session_id"), claims.get("key_id")
     return OrganizationContext(
         organization_id=UUID(claims["organization_id"]),
         user_id=UUID(claims["user_id"]),
@@ -171,6 +184,7 @@ def organization_context(request: Request) -> OrganizationContext:
         permissions=frozenset(filter(None, claims.get("permissions", "").split(","))),
         session_id=UUID(session) if session else None,
         request_id=request.state.request_id,
+        key_id=UUID(key) if key else None,
     )
 
 

@@ -65,6 +65,8 @@ class Grants(_Part):
         secrets: Secret ids it may read.
         rotates: Secret ids whose values it may replace.
         endpoints: Model endpoints it may invoke.
+        queues: Queues it may send to.
+        mail: Whether it may send mail.
     """
 
     postgres: Literal["footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer"] | None = None
@@ -73,6 +75,8 @@ class Grants(_Part):
     secrets: tuple[str, ...] = ()
     rotates: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    mail: bool = False
 
 
 class FunctionManifest(_Part):

@@ -130,22 +130,28 @@ class RerankingSettings(Section):
 class GenerationSettings(Section):
     """An OpenAI-compatible generation server. Without `base_url` answers are extractive.
 
+    `economy_model` is the same server's cheaper model, which answers while a budget is nearly spent; without
+    one answers are extractive then.
+
     `extra_body` is added to each request, for what a server knows beyond the protocol, for instance
-    `{"chat_template_kwargs": {"enable_thinking": false}}`.
+    `{"chat_template_kwargs": {"enable_thinking": false}}`. A `self_hosted` server costs by the time that it
+    takes: that is metered as `compute_ms`, beside its tokens.
     """
 
     base_url: str | None = None
     model: str = ""
+    economy_model: str = ""
     api_key_secret: str = ""
     connect_timeout_s: float = 1.0
     timeout_s: float = 20.0
     first_token_timeout_s: float = 8.0
     context_tokens: int = 32_000
+    self_hosted: bool = False
     extra_body: dict[str, Any] = Field(default_factory=dict)
 
 
 class IngestionSettings(Section):
-    """Limits of reliability.md (f)."""
+    """Limits of reliability.md (f). `hold_s` is the function's time limit and 30 seconds."""
 
     max_bytes: int = 50 * 1024 * 1024
     max_pages: int = 2_000
@@ -159,6 +165,7 @@ class IngestionSettings(Section):
     parser_output_bytes: int = 128 * 1024 * 1024
     max_attempts: int = 3
     lease_s: int = 30
+    hold_s: int = 630
     chunk_target_tokens: int = 200
     chunk_max_tokens: int = 254
     purge_after_s: int = 900
@@ -265,7 +272,11 @@ class CacheSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """Golden sets and their runs. A run is given back after `slice_s`, so that others have their turn."""
+    """Golden sets and their runs. A run is given back after `slice_s`, so that others have their turn.
+
+    A question takes `question_s` at most, and its hold 30 seconds more; a run that may not go on is looked at
+    again after `pause_s`.
+    """
 
     max_sets: int = 50
     max_questions: int = 1_000
@@ -276,6 +287,9 @@ class EvaluationSettings(Section):
     slice_s: float = 60.0
     max_attempts: int = 3
     retry_s: float = 15.0
+    question_s: int = 60
+    hold_s: int = 90
+    pause_s: float = 300.0
 
 
 class QuotaSettings(Section):
@@ -288,7 +302,8 @@ class RateSettings(Section):
     """Requests a minute of one caller, by route class (section 7 of the reference document).
 
     Plans, organizations, members and keys may have their own; those are read anew after `terms_keep_s`.
-    `address_per_minute` is for one address at routes that need no sign-in.
+    `address_per_minute` is for one address at routes that need no sign-in, `organization_per_minute` for all
+    calls of an organization together.
     """
 
     enabled: bool = True
@@ -296,6 +311,7 @@ class RateSettings(Section):
     chat_per_minute: int = 30
     search_per_minute: int = 60
     address_per_minute: int = 60
+    organization_per_minute: int | None = None
     terms_keep_s: float = 10.0
 
 
@@ -307,11 +323,28 @@ class BillingSettings(Section):
 
 
 class EventSettings(Section):
-    """The queue of events, and what is sent to people and to other systems."""
+    """The queue of events, and what is sent to people and to other systems.
+
+    Events that were taken from the outbox are kept from other relays for `lease_s`. The queue gives an event
+    up after `max_deliveries`, as `functions/notifier/function.toml` has it. Mail is sent from `mail_from`;
+    without it none is. A webhook endpoint has `webhook_limit_s` to answer, and is switched off after
+    `webhook_failures` in a row if the first is `webhook_failing_s` ago. `webhook_loopback` allows endpoints
+    on this machine, and plain HTTP to them.
+    """
 
     queue: str = "events"
     region: str = "us-east-1"
     endpoint_url: str | None = None
+    timeout_s: float = 5.0
+    lease_s: int = 60
+    max_deliveries: int = 8
+    mail_from: str = ""
+    webhook_secret: str = "footnote/webhooks"  # noqa: S105 - an id
+    webhook_limit_s: float = 5.0
+    webhook_loopback: bool = False
+    webhook_failures: int = 20
+    webhook_failing_s: int = 3600
+    webhook_endpoints: int = 10
 
 
 class MaintenanceSettings(Section):

@@ -2,14 +2,18 @@
 
 from footnote.quota.admission import Admission, Hold, Work
 from footnote.quota.errors import (
+    Blocked,
     BudgetExceeded,
     IdempotencyKeyReused,
     PlatformBudgetExceeded,
     QuotaExceeded,
     QuotaUnavailable,
+    RateLimited,
     RequestInProgress,
     TooManyAtOnce,
 )
+from footnote.quota.events import Consumer, Delivery, Event, EventMismatch, StillDelivering
+from footnote.quota.fencing import reserve_fenced
 from footnote.quota.meters import CAPPED, PERIODS, WARN_AT, Meter
 from footnote.quota.models import (
     Denial,
@@ -28,25 +32,34 @@ from footnote.quota.models import (
     Window,
 )
 from footnote.quota.ports import QuotaStore
+from footnote.quota.stages import SAVING, KeptStages
 
 __all__ = [
     "CAPPED",
     "PERIODS",
+    "SAVING",
     "WARN_AT",
     "Admission",
+    "Blocked",
     "BudgetExceeded",
+    "Consumer",
+    "Delivery",
     "Denial",
     "Denied",
+    "Event",
+    "EventMismatch",
     "Hold",
     "HoldRequest",
     "IdempotencyKeyReused",
     "InProgress",
+    "KeptStages",
     "Meter",
     "Mismatch",
     "PlatformBudgetExceeded",
     "QuotaExceeded",
     "QuotaStore",
     "QuotaUnavailable",
+    "RateLimited",
     "Replayed",
     "RequestInProgress",
     "Reservation",
@@ -54,9 +67,11 @@ __all__ = [
     "Settled",
     "Settlement",
     "Stage",
+    "StillDelivering",
     "Terms",
     "TooManyAtOnce",
     "Used",
     "Window",
     "Work",
+    "reserve_fenced",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from footnote.platform.clock import Clock
@@ -32,6 +33,7 @@ from footnote.quota.models import (
     InProgress,
     Mismatch,
     Replayed,
+    Reservation,
     Reserved,
     Settlement,
     Used,
@@ -42,6 +44,12 @@ logger = get_logger("quota")
 
 # A hold outlives the work it is for by so much (reliability.md, a).
 _GRACE_S = 30
+# A call that failed within so many seconds is repeated once: a store that hangs would hang again.
+_REPEAT_WITHIN_S = 1.5
+_Answer = TypeVar("_Answer")
+# What is left may shrink again before less is asked for.
+_LESSER_TRIES = 3
+Lesser = Callable[[tuple[Denial, ...]], Mapping[Meter, int] | None]
 _WINDOWS = {
     Meter.MESSAGES: "Monthly message",
     Meter.API_CALLS: "Daily API call",
@@ -96,8 +104,15 @@ class Admission:
         self._store = store
         self._clock = clock
 
-    async def admit(self, context: OrganizationContext, work: Work) -> Hold | Replayed:
+    async def admit(
+        self, context: OrganizationContext, work: Work, lesser: Lesser | None = None
+    ) -> Hold | Replayed:
         """Reserves what the work may use at most.
+
+        Args:
+            context: Whose work.
+            work: What it is.
+            lesser: Asked, where limits do not allow the units, for fewer that would do; `None` if none would.
 
         Returns:
             The hold; or what was answered when the same request was served before.
@@ -116,6 +131,13 @@ class Admission:
             ttl_s=round(work.limit_s) + _GRACE_S,
         )
         reservation = await self._reserve(context, request)
+        for _ in range(_LESSER_TRIES):
+            if lesser is None or not isinstance(reservation, Denied):
+                break
+            units = lesser(reservation.denials)
+            if units is None:
+                break
+            reservation = await self._reserve(context, replace(request, units=units, call_id=new_id()))
         if isinstance(reservation, Reserved):
             return Hold(reservation, work.key is not None)
         if isinstance(reservation, Replayed):
@@ -137,25 +159,42 @@ class Admission:
         Raises:
             QuotaUnavailable: It could not be recorded; the work's result must not be given away.
         """
-        try:
-            settled = await self._store.settle(context, settlement)
-        except ServiceUnavailable as error:
-            raise _unavailable() from error
+        settled, was_repeated = await self._known(lambda: self._store.settle(context, settlement))
+        if settled.outcome == "replayed" and was_repeated:
+            return
         if settled.outcome != "settled" or settled.over > 0:
             logger.warning("settled otherwise", extra={"outcome": settled.outcome, "over": settled.over})
 
     async def release(self, context: OrganizationContext, hold: Hold, cost_micro_usd: int = 0) -> None:
         """Gives everything back after a failure. If that fails as well, the hold ends by itself."""
         reserved = hold.reserved
+        call = partial(self._store.release, context, reserved.hold_id, reserved.attempt, cost_micro_usd)
         try:
-            await self._store.release(context, reserved.hold_id, reserved.attempt, cost_micro_usd)
-        except ServiceUnavailable:
+            await self._known(call)
+        except QuotaUnavailable:
             logger.warning("a hold could not be released; it ends by itself")
 
-    async def _reserve(self, context: OrganizationContext, request: HoldRequest) -> Any:
-        """Once more after an unknown outcome, with the same hold (reliability.md, j)."""
+    async def _reserve(self, context: OrganizationContext, request: HoldRequest) -> Reservation:
+        reservation, _ = await self._known(lambda: self._store.reserve(context, request))
+        return reservation
+
+    async def _known(self, call: Callable[[], Awaitable[_Answer]]) -> tuple[_Answer, bool]:
+        """The answer of a call; once more, the very same, after an unknown outcome (reliability.md, j).
+
+        Returns:
+            The answer, and whether it is that of the second time.
+
+        Raises:
+            QuotaUnavailable: It failed twice, or took too long to be tried again.
+        """
+        start = self._clock.monotonic()
         try:
-            return await self._store.reserve(context, request)
+            return await call(), False
+        except ServiceUnavailable as error:
+            if self._clock.monotonic() - start > _REPEAT_WITHIN_S:
+                raise _unavailable() from error
+        try:
+            return await call(), True
         except ServiceUnavailable as error:
             raise _unavailable() from error
 

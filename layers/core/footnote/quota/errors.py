@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from footnote.platform.errors import Conflict, InvalidRequest, ServiceUnavailable, TooManyRequests
+from typing import TYPE_CHECKING, Any
+
+from footnote.platform.errors import (
+    Conflict,
+    InvalidRequest,
+    NotPermitted,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+if TYPE_CHECKING:
+    from footnote.quota.rates.models import Standing
 
 
 class QuotaExceeded(TooManyRequests):
@@ -45,3 +56,31 @@ class IdempotencyKeyReused(InvalidRequest):
     """The same idempotency key came with another request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class RateLimited(TooManyRequests):
+    """Too many calls in a short time; `details` name limit, window and when to try again (seconds).
+
+    Args:
+        message, details, retry_after_s: See `FootnoteError`.
+        standing: The counter that refused.
+    """
+
+    code = "RATE_LIMITED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        retry_after_s: int | None = None,
+        standing: Standing | None = None,
+    ) -> None:
+        super().__init__(message, details=details, retry_after_s=retry_after_s)
+        self.standing = standing
+
+
+class Blocked(NotPermitted):
+    """The caller may not call at all for a while; `details` say until when."""
+
+    code = "BLOCKED"

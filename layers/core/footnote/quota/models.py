@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from footnote.platform.ids import new_id
 from footnote.quota.meters import Meter
 
 Stage = Literal["normal", "soft", "hard", "emergency"]
@@ -26,6 +27,8 @@ class HoldRequest:
         ttl_s: Seconds after which the hold ends by itself: the time the work has left, and 30 seconds.
         dispatched: Whether work that costs something begins at once. A hold that ends by itself then leaves
             its estimate in the internal ledger.
+        call_id: Names this very call. Where its answer was lost, the same request is sent once more, and is
+            answered as the first time; another request with the same hold is told that one is in progress.
     """
 
     hold_id: UUID
@@ -34,6 +37,7 @@ class HoldRequest:
     units: Mapping[Meter, int]
     ttl_s: int
     dispatched: bool = True
+    call_id: UUID = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Settled:
     Attributes:
         outcome: `settled`; `late` for a hold that had expired; `stale` if a newer attempt has taken over;
             `replayed` if there was nothing to do any more.
-        over: Units by which a limit is exceeded now; more than 0 only after late settlements.
+        over: Units by which a limit is exceeded now: after late settlements, or below a lowered limit.
         response: Of a replay.
     """
 

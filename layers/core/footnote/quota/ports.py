@@ -14,8 +14,9 @@ from footnote.quota.models import HoldRequest, Reservation, Settled, Settlement,
 class QuotaStore(Protocol):
     """The authority on what may be used.
 
-    Every method is one transaction and raises `ServiceUnavailable` when the store is down. A call of unknown
-    outcome is repeated with the same hold, never with a new one.
+    Every method is one transaction and raises `ServiceUnavailable` when the store is down or the outcome is
+    unknown. The very same call may then be repeated and changes nothing twice: a reservation gives its own
+    hold again (by `HoldRequest.call_id`), a settlement `replayed`.
     """
 
     async def reserve(self, context: OrganizationContext, request: HoldRequest) -> Reservation:

@@ -15,7 +15,13 @@ def again(hit: Hit, *, session_id: UUID, message_id: UUID, elapsed_ms: int) -> A
     """The cached answer as a new message: the same text and sources, no tokens, and how it was found."""
     cached = hit.answer
     metadata = replace(
-        cached.metadata, tokens_used=0, response_time_ms=elapsed_ms, cached=True, cache=hit.path
+        cached.metadata,
+        tokens_used=0,
+        response_time_ms=elapsed_ms,
+        cached=True,
+        cache=hit.path,
+        cost=None,
+        limited_to_tokens=None,
     )
     return Answer(session_id, message_id, cached.text, cached.sources, metadata)
 
@@ -26,7 +32,7 @@ def replay(hit: Hit, answer: Answer) -> Iterator[Event]:
         session_id=answer.session_id,
         message_id=answer.message_id,
         strategy=answer.metadata.strategy,
-        degraded=None,
+        degraded=answer.metadata.degraded,
         passages=hit.answer.passages,
         timings_ms={"cache": float(answer.metadata.response_time_ms)},
     )

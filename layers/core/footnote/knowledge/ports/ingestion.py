@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from footnote.knowledge.models import ChunkDraft, DocumentStatus, Stage
 from footnote.models import EmbeddingModel, PassageVectors
 from footnote.platform.context import OrganizationContext
+from footnote.quota import Meter, Settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class IngestionJob:
         attempt: 1 for the first; committed before any parsing.
         fence: Grows with each claim; stale workers' writes are refused by it.
         title: What the announcement named it; `None` where the document's own title is to be taken.
+        user_id: Who announced it; `None` for a file that came from elsewhere.
     """
 
     document_id: UUID
@@ -69,6 +71,7 @@ class IngestionJob:
     attempt: int
     fence: int
     title: str | None
+    user_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,19 @@ class IngestionStore(Protocol):
         """If an active document has the same bytes, ties the object to it and ends the job; true if so."""
         ...
 
+    async def prepare_hold(
+        self, context: OrganizationContext, job: IngestionJob, hold_id: UUID, size: int
+    ) -> Mapping[Meter, int]:
+        """Ends the hold of an earlier attempt at the job; how `documents` and `storage_bytes` are to change.
+
+        Args:
+            context: The organization.
+            job: The job; its fence decides whose hold an open one is.
+            hold_id: The hold of the job's version.
+            size: Of the version, in bytes.
+        """
+        ...
+
     async def stored_ordinals(
         self,
         context: OrganizationContext,
@@ -176,8 +192,18 @@ class IngestionStore(Protocol):
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
         vectors: Sequence[PassageVectors],
+        charge: Settlement | None = None,
     ) -> None:
-        """The atomic switch: the last chunks, pointer, postings and statistics in one transaction.
+        """The atomic switch: the last chunks, pointer, postings, statistics and usage in one transaction.
+
+        Args:
+            context: The organization.
+            job: The job.
+            version: What is activated.
+            chunks: The last ones, which are not staged yet.
+            vectors: Theirs.
+            charge: What reading it used; what it changes of what is stored is added to it. `None` where
+                nothing was reserved.
 
         Raises:
             DuplicateContent: Another document with the same bytes was activated meanwhile.

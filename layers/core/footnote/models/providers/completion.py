@@ -32,6 +32,7 @@ class Completion:
         self._reasoning = ReasoningFilter()
         self._finish_reason = ""
         self._usage: Usage | None = None
+        self._written = 0  # characters, those of the reasoning as well
 
     def feed(self, piece: bytes) -> str:
         """Takes the next bytes and returns the text they add to the answer.
@@ -68,10 +69,14 @@ class Completion:
             text=rest,
             finished=True,
             abstained=self.text.strip() == NO_ANSWER,
-            usage=self._usage or _estimate(prompt_bytes, len(self.text)),
+            usage=self.usage(prompt_bytes),
             model=model,
             finish_reason=self._finish_reason,
         )
+
+    def usage(self, prompt_bytes: int) -> Usage:
+        """Tokens so far: as the server counted them, or an estimate where it has not, or not yet."""
+        return self._usage or _estimate(prompt_bytes, self._written)
 
     def _event(self, data: str) -> str:
         """The text of one event."""
@@ -82,14 +87,18 @@ class Completion:
         if chunk.get("error"):
             raise BrokenCompletion("an error within the stream")
         if usage := chunk.get("usage"):
-            self._usage = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+            details = usage.get("prompt_tokens_details") or {}
+            cached = int(details.get("cached_tokens") or 0)
+            self._usage = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]), cached)
         if not chunk.get("choices"):
             return ""
         choice = chunk["choices"][0]
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
-        return (choice.get("delta") or {}).get("content") or ""
+        text = (choice.get("delta") or {}).get("content") or ""
+        self._written += len(text)
+        return text
 
 
 def _estimate(prompt_bytes: int, characters: int) -> Usage:
-    """Tokens of a server that does not count them: about four characters each, never none."""
-    return Usage(max(1, prompt_bytes // CHARACTERS_PER_TOKEN), max(1, characters // CHARACTERS_PER_TOKEN))
+    """Tokens of a server that does not count them: about four characters each, none only where none are."""
+    return Usage(max(1, prompt_bytes // CHARACTERS_PER_TOKEN), -(-characters // CHARACTERS_PER_TOKEN))

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from footnote.models.ports import EmbeddingModel, PassageVectors
 from footnote.models.providers.endpoint import Exchange, ModelEndpoint, unavailable
+from footnote.models.usage import collecting_usage, report_usage
 from footnote.platform.settings import EmbeddingSettings
 
 Kind = Literal["query", "passage"]
@@ -54,7 +55,8 @@ class ContainerEmbedder:
     async def model(self) -> EmbeddingModel:
         """The model of the latest answer; asks once when there was none yet."""
         if self._model is None:
-            await self.embed_queries([PROBE])
+            with collecting_usage():  # of no request: every process asks once
+                await self.embed_queries([PROBE])
         assert self._model is not None
         return self._model
 
@@ -103,7 +105,7 @@ class ContainerEmbedder:
 
 
 def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, Vectors]:
-    """Model and vectors of an answer.
+    """Model and vectors of an answer, whose tokens are reported.
 
     Args:
         content: The answer's body.
@@ -115,13 +117,15 @@ def decode(content: bytes, count: int, dimension: int) -> tuple[EmbeddingModel, 
     """
     with _reading():
         answer = json.loads(content)
-        return _model(answer), _rows(answer, "vectors", count, dimension)
+        found = _model(answer), _rows(answer, "vectors", count, dimension)
+        _report(answer)
+        return found
 
 
 def decode_with_spans(
     content: bytes, counts: Sequence[int], dimension: int
 ) -> tuple[EmbeddingModel, Vectors, list[list[array[float]]]]:
-    """Model, vectors of the texts and, for each text, vectors of its spans.
+    """Model, vectors of the texts and, for each text, vectors of its spans; the tokens are reported.
 
     Args:
         content: The answer's body.
@@ -137,7 +141,9 @@ def decode_with_spans(
         # Left as they come: numbers of their own for so many of them take as long as all the rest.
         packed = _numbers(answer, "span_vectors", sum(counts), dimension)
         of_spans = (packed[start : start + dimension] for start in range(0, len(packed), dimension))
-        return _model(answer), vectors, [list(islice(of_spans, count)) for count in counts]
+        found = _model(answer), vectors, [list(islice(of_spans, count)) for count in counts]
+        _report(answer)
+        return found
 
 
 @contextmanager
@@ -150,6 +156,11 @@ def _reading() -> Iterator[None]:
 
 def _model(answer: dict[str, Any]) -> EmbeddingModel:
     return EmbeddingModel(str(answer["model"]), str(answer["revision"]), int(answer["dimension"]))
+
+
+def _report(answer: dict[str, Any]) -> None:
+    """The word pieces that were embedded, as the model counts them."""
+    report_usage("embedding_tokens", str(answer["model"]), sum(map(int, answer["tokens"])))
 
 
 def _rows(answer: dict[str, Any], name: str, count: int, dimension: int) -> Vectors:

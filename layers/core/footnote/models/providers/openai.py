@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 
-from footnote.models.ports import GenerationDelta, GenerationRequest
+from footnote.models.ports import GenerationDelta, GenerationRequest, Usage
 from footnote.models.prompts import build_messages
 from footnote.models.providers.client import HttpClient
 from footnote.models.providers.completion import BrokenCompletion, Completion
+from footnote.models.usage import report_usage
 from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import GenerationSettings
@@ -83,9 +84,11 @@ class OpenAIGenerator:
         body = self._body(request)
         deadlines = self._deadlines(request)
         completion = Completion()
+        started, opened, refused = time.monotonic(), False, False
         try:
             async with AsyncExitStack() as stack:
                 response = await self._open(stack, body, deadlines.remaining(completion))
+                opened = True
                 pieces = await stack.enter_async_context(aclosing(_pieces(response)))
                 while not completion.done and (piece := await _next(pieces, deadlines, completion)):
                     if text := completion.feed(piece):
@@ -95,8 +98,20 @@ class OpenAIGenerator:
         except TimeoutError:
             raise self._unavailable("too slow") from None
         except (httpx.HTTPError, BrokenCompletion, ServiceUnavailable) as error:
+            refused = not opened
             raise self._unavailable(_reason(error)) from error
+        finally:
+            # Also of an answer that nobody waited for: its prompt was read, and what there is was written.
+            if not refused:
+                self._report(completion.usage(len(body)), time.monotonic() - started)
         yield last
+
+    def _report(self, usage: Usage, elapsed_s: float) -> None:
+        report_usage("input_tokens", self.name, usage.input_tokens)
+        report_usage("cached_tokens", self.name, min(usage.cached_tokens, usage.input_tokens))
+        report_usage("output_tokens", self.name, usage.output_tokens)
+        if self._settings.self_hosted:
+            report_usage("compute_ms", self.name, round(1000 * elapsed_s))
 
     def _deadlines(self, request: GenerationRequest) -> _Deadlines:
         now, limit = time.monotonic(), self._settings.timeout_s

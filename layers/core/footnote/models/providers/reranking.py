@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from footnote.models.providers.endpoint import Exchange, ModelEndpoint
+from footnote.models.usage import report_usage
 from footnote.platform.breaker import Breaker
 from footnote.platform.clock import Clock, SystemClock
 from footnote.platform.errors import ModelUnavailable
@@ -64,6 +65,7 @@ class ContainerReranker:
         seen: str | None = None
         for body, count in batches(query, passages, self._settings):
             model, part = self._read(await self._endpoint.post(body), count)
+            report_usage("rerank_calls", self._name, 1)
             if seen is not None and model != seen:
                 raise self._endpoint.failed("the endpoint changed its model between two batches")
             seen = model

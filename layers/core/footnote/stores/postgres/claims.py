@@ -59,7 +59,8 @@ _RECEIVE = """
             size_bytes = excluded.size_bytes, failure_code = NULL, failure_reason = NULL,
             failure_retryable = false, updated_at = now()
          WHERE d.deleted_at IS NULL
-        RETURNING document_id, last_version, filename, CASE WHEN title_given THEN title END AS title
+        RETURNING document_id, last_version, filename, created_by,
+                  CASE WHEN title_given THEN title END AS title
     ), state AS (
         INSERT INTO knowledge.object_states AS s (
             organization_id, bucket, key, sequencer, object_version, etag, size_bytes, document_id)
@@ -79,7 +80,8 @@ _RECEIVE = """
            %(sequencer)s, %(size)s, 'received', 1, 1, now() + make_interval(secs => %(lease_s)s)
       FROM document d JOIN state USING (document_id)
     RETURNING document_id, version, object_version, size_bytes, attempts, fence,
-              (SELECT filename FROM document) AS filename, (SELECT title FROM document) AS title
+              (SELECT filename FROM document) AS filename, (SELECT title FROM document) AS title,
+              (SELECT created_by FROM document) AS created_by
 """
 # A document that loses one of its objects is called after one that it keeps: sources name the right file.
 _RENAME = """
@@ -108,7 +110,7 @@ _RESUME = f"""
        AND (v.stage IN {OPEN_STAGES} OR v.stage = 'failed' AND v.failure_retryable)
        AND d.organization_id = v.organization_id AND d.document_id = v.document_id AND d.deleted_at IS NULL
     RETURNING v.document_id, v.version, v.object_version, v.size_bytes, v.attempts, v.fence, d.filename,
-              CASE WHEN d.title_given THEN d.title END AS title
+              CASE WHEN d.title_given THEN d.title END AS title, d.created_by
 """
 _LEASED = f"""
     SELECT ceil(extract(epoch FROM leased_until - clock_timestamp()))::int AS wait_s
@@ -328,4 +330,5 @@ def _job(event: ObjectEvent, row: dict[str, Any]) -> IngestionJob:
         attempt=row["attempts"],
         fence=row["fence"],
         title=row["title"],
+        user_id=row["created_by"],
     )

@@ -6,6 +6,7 @@ of one organization do not see each other's conversations either.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,12 @@ from psycopg.types.json import Jsonb
 
 from footnote.chat import Message, NewTurn, Session
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import NotFound
-from footnote.stores.postgres.database import Database
+from footnote.platform.errors import NotFound, ServiceUnavailable
+from footnote.platform.logging import get_logger
+from footnote.quota import RequestInProgress, Settlement
+from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.provenance import insert_record
+from footnote.stores.postgres.quota import settle_within
 
 _SESSION = """
 SELECT session_id, title, message_count, created_at, updated_at
@@ -73,11 +77,26 @@ VALUES
     (%(organization)s, %(session)s, %(count)s, %(answer_id)s, %(user)s, 'assistant', %(answer)s,
      %(sources)s, %(metadata)s, clock_timestamp())
 """
+_STORED = """
+SELECT FROM chat.messages
+ WHERE organization_id = %(organization)s AND session_id = %(session)s AND message_id = %(answer_id)s
+"""
 _DELETE = """
 UPDATE chat.sessions SET deleted_at = now()
  WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
    AND deleted_at IS NULL
 """
+
+
+# A call that failed within so many seconds is repeated once: a store that hangs would hang again.
+_REPEAT_WITHIN_S = 1.5
+_CHARGED = frozenset({"settled", "late"})
+
+logger = get_logger("chat")
+
+
+class _Overtaken(Exception):
+    """The turn's hold is closed, or another attempt's."""
 
 
 class PostgresConversationStore:
@@ -112,16 +131,46 @@ class PostgresConversationStore:
             "sources": Jsonb(turn.sources),
             "metadata": Jsonb(turn.metadata),
         }
+        if turn.settlement is None:
+            async with self._database.tenant_tx(context) as cursor:
+                await _insert(cursor, turn, values)
+            return
+        start = time.monotonic()
+        try:
+            await self._append_charged(context, turn, turn.settlement, values)
+        except ServiceUnavailable:
+            if time.monotonic() - start > _REPEAT_WITHIN_S:
+                raise
+            # Whether it was committed is unknown: the very same once more (reliability.md, j).
+            if not await self._is_stored(context, values):
+                await self._append_charged(context, turn, turn.settlement, values)
+
+    async def _append_charged(
+        self, context: OrganizationContext, turn: NewTurn, settlement: Settlement, values: dict[str, Any]
+    ) -> None:
+        try:
+            async with self._database.tenant_tx(context) as cursor:
+                await _insert(cursor, turn, values)
+                # Last: the locks of windows that all requests share are held for the shortest time.
+                settled = await settle_within(cursor, settlement)
+                if settled.outcome not in _CHARGED:
+                    raise _Overtaken
+        except _Overtaken:
+            # The turn is taken back, but what it has cost is known to the budgets.
+            async with self._database.tenant_tx(context) as cursor:
+                await settle_within(cursor, settlement)
+            logger.warning("a turn was overtaken", extra={"outcome": settled.outcome})
+            raise RequestInProgress(
+                "This request was sent again meanwhile, and that one is answered. Ask again for its answer.",
+                retry_after_s=1,
+            ) from None
+        if settled.outcome != "settled" or settled.over > 0:
+            logger.warning("settled otherwise", extra={"outcome": settled.outcome, "over": settled.over})
+
+    async def _is_stored(self, context: OrganizationContext, values: dict[str, Any]) -> bool:
         async with self._database.tenant_tx(context) as cursor:
-            if turn.session_title is not None:
-                await cursor.execute(_CREATE, values)
-            await cursor.execute(_COUNT_TURN, values)
-            row = await cursor.fetchone()
-            if row is None:
-                raise _no_session()
-            await cursor.execute(_INSERT, values | {"count": row["message_count"]})
-            if turn.provenance is not None:
-                await insert_record(cursor, turn.provenance)
+            await cursor.execute(_STORED, values)
+            return await cursor.fetchone() is not None
 
     async def sessions(
         self, context: OrganizationContext, *, before: tuple[datetime, UUID] | None, limit: int
@@ -153,6 +202,18 @@ class PostgresConversationStore:
                 raise _no_session()
             await cursor.execute(statement, key | values)
             return [_message(row) for row in await cursor.fetchall()]
+
+
+async def _insert(cursor: Cursor, turn: NewTurn, values: dict[str, Any]) -> None:
+    if turn.session_title is not None:
+        await cursor.execute(_CREATE, values)
+    await cursor.execute(_COUNT_TURN, values)
+    row = await cursor.fetchone()
+    if row is None:
+        raise _no_session()
+    await cursor.execute(_INSERT, values | {"count": row["message_count"]})
+    if turn.provenance is not None:
+        await insert_record(cursor, turn.provenance)
 
 
 def _member(context: OrganizationContext) -> dict[str, Any]:

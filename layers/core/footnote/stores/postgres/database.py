@@ -110,14 +110,14 @@ class Database:
             yield cursor
 
     @asynccontextmanager
-    async def definer_tx(self, *, background: bool = False) -> AsyncIterator[Cursor]:
+    async def definer_tx(self, *, background: bool = False, snapshot: bool = False) -> AsyncIterator[Cursor]:
         """A transaction outside of any organization: row-level security hides every row.
 
-        Only SECURITY DEFINER functions see anything, each what it was written to show. Same errors as
-        `tenant_tx`.
+        Only SECURITY DEFINER functions see anything, each what it was written to show. Same arguments and
+        errors as `tenant_tx`.
         """
         limits = self._limits(background)
-        async with self._transaction(_begin_statement(None, None, False, limits), limits) as cursor:
+        async with self._transaction(_begin_statement(None, None, snapshot, limits), limits) as cursor:
             yield cursor
 
     @asynccontextmanager

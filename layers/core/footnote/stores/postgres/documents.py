@@ -14,6 +14,7 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import NotFound, TenantLeak
 from footnote.platform.ids import new_id
 from footnote.stores.postgres.database import Cursor, Database
+from footnote.stores.postgres.document_levels import give_back_version
 from footnote.stores.postgres.lexical_index import lock_corpus, remove_version
 
 _COLUMNS = """
@@ -123,9 +124,9 @@ class PostgresDocumentStore:
             if row is None:
                 raise _not_found()
             names = _names(context, document_id)
-            await hide_document(cursor, names, row["active_version"])
             await cursor.execute(_DUE_OBJECTS, names)
             due = await cursor.fetchall()
+            await hide_document(cursor, names, row["active_version"])
         return [StoredObject(row["bucket"], row["key"], row["object_version"]) for row in due]
 
     async def objects_removed(self, context: OrganizationContext, items: Sequence[StoredObject]) -> None:
@@ -173,6 +174,8 @@ _DUE_OBJECTS = """
 async def hide_document(cursor: Cursor, names: dict[str, Any], active_version: int | None) -> None:
     """Takes a document, and the duplicates that point to it, out of everything that is searched or shown.
 
+    What it took of the organization's storage is given back in the same transaction.
+
     Args:
         cursor: Of a transaction that holds the locks of the corpus and of the document's row.
         names: `organization_id` and `document_id`.
@@ -182,6 +185,8 @@ async def hide_document(cursor: Cursor, names: dict[str, Any], active_version: i
         await remove_version(cursor, names["organization_id"], names["document_id"], active_version)
     await cursor.execute(_HIDE, names)
     await cursor.execute(_END_VERSIONS, names)
+    if active_version is not None:
+        await give_back_version(cursor, names, active_version)
 
 
 def _announcement(context: OrganizationContext, upload: NewUpload) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from footnote.platform.errors import Conflict
 from footnote.stores.postgres import lexical_index
 from footnote.stores.postgres.claims import OPEN_STAGES
 from footnote.stores.postgres.database import Cursor
+from footnote.stores.postgres.document_levels import give_back_version
 from footnote.stores.postgres.staging import MINE
 
 _SAME_BYTES = """
@@ -81,6 +82,9 @@ async def tie(cursor: Cursor, names: dict[str, Any]) -> None:
     await cursor.execute(_END_JOB, names)
     if cursor.rowcount == 0:
         raise Superseded
+    if first is not own and own["active_version"] is not None:
+        # Its bytes are counted with the first document from now on.
+        await give_back_version(cursor, names, own["active_version"])
 
 
 async def _join(cursor: Cursor, names: dict[str, Any], own: dict[str, Any], first: dict[str, Any]) -> None:

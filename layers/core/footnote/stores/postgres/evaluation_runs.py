@@ -22,8 +22,10 @@ from footnote.evaluation import (
 )
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, NotFound
+from footnote.quota import Settlement
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.evaluation_sets import created_before, creation_values, no_set
+from footnote.stores.postgres.fenced_holds import end_earlier_hold, settle_fenced
 
 _COLUMNS = (
     "run_id, set_id, label, state, overrides, digest, set_revision, total, done, summary, failure,"
@@ -72,7 +74,8 @@ SELECT position, result FROM evaluation.results
  ORDER BY position LIMIT %(limit)s
 """
 _CANCEL = """
-UPDATE evaluation.runs SET state = 'cancelled', fence = fence + 1, finished_at = clock_timestamp()
+UPDATE evaluation.runs
+   SET state = 'cancelled', fence = fence + 1, finished_at = clock_timestamp(), failure = NULL
  WHERE organization_id = %(organization)s AND run_id = %(run)s AND state IN ('queued', 'running')
 """
 _USE = """
@@ -104,7 +107,7 @@ UPDATE evaluation.results SET result = %(result)s, evaluated_at = clock_timestam
 """
 _ADVANCE = f"""
 UPDATE evaluation.runs
-   SET done = done + %(saved)s, attempts = 1,
+   SET done = done + %(saved)s, attempts = 1, failure = NULL,
        leased_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
  WHERE {_HELD}
 """
@@ -116,6 +119,13 @@ _GIVE_BACK = f"""
 UPDATE evaluation.runs
    SET leased_until = clock_timestamp() + make_interval(secs => %(delay_s)s),
        attempts = CASE WHEN %(failed)s THEN attempts ELSE 0 END
+ WHERE {_HELD}
+"""
+# The reason stands where that of a failure would: it is told apart by the state.
+_PAUSE = f"""
+UPDATE evaluation.runs
+   SET leased_until = clock_timestamp() + make_interval(secs => %(delay_s)s), attempts = 0,
+       failure = %(reason)s
  WHERE {_HELD}
 """
 _FAIL = f"""
@@ -228,6 +238,14 @@ class PostgresRunStore:
             rows = await cursor.fetchall()
         return [PendingQuestion(row["position"], GoldenQuestion.from_json(row["question"])) for row in rows]
 
+    async def prepare_hold(self, context: OrganizationContext, lease: Lease, hold_id: UUID) -> None:
+        values = _held(context, lease)
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_HOLD, values)
+            if await cursor.fetchone() is None:
+                raise _lost()
+            await end_earlier_hold(cursor, context.organization_id, hold_id)
+
     async def save(
         self,
         context: OrganizationContext,
@@ -235,6 +253,7 @@ class PostgresRunStore:
         position: int,
         result: QuestionResult,
         lease_s: int,
+        charge: Settlement | None = None,
     ) -> None:
         values = _held(context, lease) | {
             "position": position,
@@ -246,7 +265,10 @@ class PostgresRunStore:
             if await cursor.fetchone() is None:
                 raise _lost()
             await cursor.execute(_SAVE, values)
-            await cursor.execute(_ADVANCE, values | {"saved": cursor.rowcount})
+            saved = cursor.rowcount
+            await cursor.execute(_ADVANCE, values | {"saved": saved})
+            if charge is not None and saved:
+                await settle_fenced(cursor, charge)
 
     async def finish(self, context: OrganizationContext, lease: Lease, summary: Summary) -> None:
         values = _held(context, lease) | {"summary": Jsonb(summary.as_json())}
@@ -261,6 +283,11 @@ class PostgresRunStore:
         values = {"delay_s": retry_in_s or 0.0, "failed": retry_in_s is not None}
         async with self._database.tenant_tx(context, background=True) as cursor:
             await cursor.execute(_GIVE_BACK, _held(context, lease) | values)
+
+    async def pause(self, context: OrganizationContext, lease: Lease, reason: str, retry_in_s: float) -> None:
+        values = {"delay_s": retry_in_s, "reason": reason}
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_PAUSE, _held(context, lease) | values)
 
     async def fail(self, context: OrganizationContext, lease: Lease, reason: str) -> None:
         async with self._database.tenant_tx(context, background=True) as cursor:
@@ -302,6 +329,7 @@ def _lost() -> Conflict:
 
 
 def _run(row: dict[str, Any]) -> Run:
+    is_open = row["state"] in {RunState.QUEUED, RunState.RUNNING}
     return Run(
         id=row["run_id"],
         set_id=row["set_id"],
@@ -313,7 +341,8 @@ def _run(row: dict[str, Any]) -> Run:
         total=row["total"],
         done=row["done"],
         summary=Summary.from_json(row["summary"]) if row["summary"] else None,
-        failure=row["failure"],
+        failure=None if is_open else row["failure"],
+        paused=row["failure"] if is_open else None,
         created_by=row["created_by"],
         created_at=row["created_at"],
         started_at=row["started_at"],

@@ -6,8 +6,9 @@ Every statement that writes for a job names its fence. A worker that lost its le
 # ruff: noqa: S608 - statements are put together from constants
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
@@ -25,10 +26,13 @@ from footnote.knowledge.ports import (
 from footnote.models.ports import EmbeddingModel, PassageVectors
 from footnote.platform.context import OrganizationContext
 from footnote.platform.settings import IngestionSettings, RetrievalSettings
+from footnote.quota import Meter, Settlement
 from footnote.stores.postgres import lexical_index
 from footnote.stores.postgres.claims import OPEN_STAGES, Claims
 from footnote.stores.postgres.database import Cursor, Database
+from footnote.stores.postgres.document_levels import charge_version, levels_of
 from footnote.stores.postgres.duplicates import find_same_bytes, tie
+from footnote.stores.postgres.fenced_holds import end_earlier_hold
 from footnote.stores.postgres.lexical_index import LEXEMES, analysis
 from footnote.stores.postgres.staging import JOB, MINE, stage_chunks, stored_ordinals, unstage
 from footnote.stores.postgres.vectors import EmbeddingModels
@@ -79,7 +83,8 @@ _SWITCH = f"""
     ), switched AS (
         UPDATE knowledge.document_versions
            SET stage = 'active', activated_at = now(), leased_until = now(), content_sha256 = %(sha256)s,
-               unit_kind = %(unit_kind)s, units_total = %(units_total)s, units_read = %(units_read)s,
+               size_bytes = %(size)s, unit_kind = %(unit_kind)s, units_total = %(units_total)s,
+               units_read = %(units_read)s,
                characters = %(characters)s, chunk_count = %(chunk_count)s,
                embedding_model_id = %(model_id)s
          WHERE {JOB}
@@ -97,6 +102,7 @@ _SWITCH = f"""
            failure_retryable = false, updated_at = now()
      WHERE organization_id = %(organization_id)s AND document_id = %(document_id)s
 """
+_LOCK_JOB = f"SELECT FROM knowledge.document_versions WHERE {MINE} FOR NO KEY UPDATE"
 _FAIL = f"""
     WITH failed AS (
         UPDATE knowledge.document_versions
@@ -171,6 +177,19 @@ class PostgresIngestionStore:
             await tie(cursor, {**names, "first_id": first_id})
         return True
 
+    async def prepare_hold(
+        self, context: OrganizationContext, job: IngestionJob, hold_id: UUID, size: int
+    ) -> Mapping[Meter, int]:
+        """See `IngestionStore.prepare_hold`."""
+        names = self._names(context, job)
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            await cursor.execute(_LOCK_JOB, names)
+            if await cursor.fetchone() is None:
+                raise Superseded
+            levels = await levels_of(cursor, names, size)
+            await end_earlier_hold(cursor, context.organization_id, hold_id)
+        return levels
+
     async def stored_ordinals(
         self,
         context: OrganizationContext,
@@ -206,13 +225,15 @@ class PostgresIngestionStore:
         version: StagedVersion,
         chunks: Sequence[ChunkDraft],
         vectors: Sequence[PassageVectors],
+        charge: Settlement | None = None,
     ) -> None:
         """See `IngestionStore.activate`."""
         names = await self._names_with_model(context, job, version.model)
         try:
             async with self._database.tenant_tx(context, background=True) as cursor:
                 stored = await stage_chunks(cursor, names, version, chunks, vectors) if chunks else 0
-                await self._switch(cursor, names, version, is_complete=stored == version.chunk_count)
+                levels = await self._switch(cursor, names, version, is_complete=stored == version.chunk_count)
+                await charge_version(cursor, names, levels, charge)
         except UniqueViolation as error:
             if error.diag.constraint_name != "documents_content":
                 raise
@@ -220,7 +241,8 @@ class PostgresIngestionStore:
 
     async def _switch(
         self, cursor: Cursor, names: dict[str, Any], version: StagedVersion, *, is_complete: bool
-    ) -> None:
+    ) -> dict[Meter, int]:
+        """Makes the version the active one; how that changes what is stored."""
         organization_id, document_id = names["organization_id"], names["document_id"]
         await lexical_index.lock_corpus(cursor, organization_id)
         await cursor.execute(_LOCK_SWITCH, names)
@@ -229,6 +251,7 @@ class PostgresIngestionStore:
             raise Superseded
         if not is_complete:
             await _demand_all_chunks(cursor, {**names, "chunk_count": version.chunk_count})
+        levels = await levels_of(cursor, names, version.size)
         if current["active_version"] is not None:
             await lexical_index.remove_version(
                 cursor, organization_id, document_id, current["active_version"]
@@ -242,6 +265,7 @@ class PostgresIngestionStore:
             k1=self._retrieval.bm25_k1,
             b=self._retrieval.bm25_b,
         )
+        return levels
 
     async def fail(self, context: OrganizationContext, job: IngestionJob, failure: Failure) -> None:
         """See `IngestionStore.fail`."""

@@ -38,7 +38,7 @@ logger = get_logger("quota")
 _AGAIN = 3
 _RESERVE = """
 SELECT quota.reserve(%(hold_id)s, %(request_hash)s, %(feature)s, %(meters)s::text[], %(units)s::bigint[],
-                     %(ttl_s)s, %(dispatched)s, %(default_plan)s) AS answer
+                     %(ttl_s)s, %(dispatched)s, %(default_plan)s, %(call_id)s) AS answer
 """
 _SETTLE = """
 SELECT quota.settle(%(hold_id)s, %(attempt)s, %(meters)s::text[], %(models)s::text[], %(units)s::bigint[],
@@ -59,7 +59,14 @@ SELECT coalesce(e.plan, p.plan) AS plan, coalesce(e.plan_version, p.version) AS 
                       ORDER BY q.version DESC LIMIT 1) p ON e.plan IS NULL
 """
 _WINDOWS = """
-SELECT w.subject, w.meter, w.window_start, w.window_end, w.lim, w.committed, w.reserved
+SELECT w.subject, w.meter, w.window_start, w.window_end, w.committed, w.reserved,
+       CASE WHEN w.subject <> w.organization_id THEN (
+                SELECT c.lim FROM quota.member_caps c
+                 WHERE c.organization_id = w.organization_id AND c.meter = w.meter
+                   AND c.user_id IN (w.subject, '00000000-0000-0000-0000-000000000000')
+                 ORDER BY c.user_id DESC LIMIT 1)
+            WHEN w.meter = 'cost' THEN %(cost_limit)s::bigint
+            ELSE (%(limits)s::jsonb ->> w.meter)::bigint END AS lim
   FROM quota.windows w
  WHERE w.organization_id = %(organization_id)s AND w.subject = ANY(%(subjects)s)
    AND w.window_start = quota.window_start(w.meter, %(time_zone)s)
@@ -89,6 +96,7 @@ class PostgresQuotaStore:
             "units": list(request.units.values()),
             "ttl_s": request.ttl_s,
             "dispatched": request.dispatched,
+            "call_id": request.call_id,
             "default_plan": self._default_plan,
         }
         for _ in range(_AGAIN):
@@ -126,6 +134,8 @@ class PostgresQuotaStore:
                 "organization_id": context.organization_id,
                 "subjects": [context.organization_id, *subjects],
                 "time_zone": terms.time_zone,
+                "cost_limit": terms.cost_limit,
+                "limits": Jsonb(dict(terms.limits)),
             }
             await cursor.execute(_WINDOWS, values)
             return [_window(context, row) for row in await cursor.fetchall()]

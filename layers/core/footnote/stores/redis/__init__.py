@@ -1,1 +1,1 @@
-"""Redis: caches and revocations."""
+"""Redis: caches, revocations, rate limits."""

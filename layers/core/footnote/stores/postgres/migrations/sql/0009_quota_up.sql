@@ -118,13 +118,15 @@ CREATE INDEX windows_recent ON quota.windows (window_end);
 CREATE TYPE quota.line AS (subject uuid, meter text, window_start timestamptz, units bigint);
 
 -- What is reserved for one request. It lies in a row of its own and ends by itself: what a request that died had
--- reserved is never a part of what was used.
+-- reserved is never a part of what was used. `call_id` names the very call that opened it: where the answer was lost, the
+-- same call is told again; any other finds the request in progress.
 CREATE TABLE quota.holds (
     organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
     hold_id uuid NOT NULL,
     user_id uuid,
     feature text NOT NULL,
     request_hash bytea NOT NULL,
+    call_id uuid,
     lines quota.line[] NOT NULL,
     shard smallint NOT NULL,
     platform_start timestamptz NOT NULL,
@@ -172,6 +174,7 @@ CREATE TABLE quota.cost_ledger (
     user_id uuid,
     feature text NOT NULL,
     window_start timestamptz NOT NULL,
+    platform_start timestamptz NOT NULL DEFAULT date_trunc('month', quota.clock(), 'UTC'),
     cost_micro_usd bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT quota.clock(),
     PRIMARY KEY (organization_id, hold_id, attempt, source)
@@ -282,8 +285,15 @@ BEGIN
     EXCEPTION WHEN SQLSTATE 'FN001' THEN
         NULL;
     END;
+    -- Where all parts together have no room, nobody need wait to hear it.
+    IF p_units > (SELECT sum(w.lim - w.committed - w.reserved) FROM quota.platform_windows w
+                   WHERE w.window_start = p_start) THEN
+        RETURN false;
+    END IF;
     PERFORM FROM quota.platform_windows WHERE window_start = p_start ORDER BY shard FOR UPDATE;
     IF NOT FOUND THEN
+        -- Not while the budget changes: the parts must add up to it.
+        PERFORM quota.lock_platform_budget();
         INSERT INTO quota.platform_windows (window_start, shard, lim)
         SELECT p_start, s, b.amount / 16 + CASE WHEN s < b.amount % 16 THEN 1 ELSE 0 END
           FROM quota.platform_budget b, generate_series(0, 15) s
@@ -314,6 +324,26 @@ BEGIN
     UPDATE quota.platform_windows SET reserved = reserved + p_units
      WHERE window_start = p_start AND shard = p_shard;
     RETURN true;
+END $$;
+
+CREATE FUNCTION quota.lock_platform_budget() RETURNS void
+    LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock(hashtextextended('quota.platform_budget', 0)) $$;
+
+-- Sets the budget, and the parts of this month and later ones anew: each has what it uses and its share of the room that
+-- is left. Below what is used the room is negative: nothing is taken back, and nothing more is admitted.
+CREATE FUNCTION quota.set_platform_budget(p_amount bigint) RETURNS void
+    LANGUAGE plpgsql AS $$
+DECLARE
+    v_month constant timestamptz := date_trunc('month', quota.clock(), 'UTC');
+BEGIN
+    PERFORM quota.lock_platform_budget();
+    UPDATE quota.platform_budget SET amount = p_amount, updated_at = quota.clock();
+    PERFORM FROM quota.platform_windows w WHERE w.window_start >= v_month ORDER BY w.window_start, w.shard FOR UPDATE;
+    UPDATE quota.platform_windows w
+       SET lim = w.committed + w.reserved + floor(r.room * (w.shard + 1) / 16) - floor(r.room * w.shard / 16)
+      FROM (SELECT o.window_start, p_amount - sum(o.committed + o.reserved) AS room FROM quota.platform_windows o
+             WHERE o.window_start >= v_month GROUP BY o.window_start) r
+     WHERE w.window_start = r.window_start;
 END $$;
 
 -- Changes of windows -----------------------------------------------------------------------------------------
@@ -388,9 +418,9 @@ BEGIN
         RETURN false;
     END IF;
     INSERT INTO quota.cost_ledger (
-        organization_id, hold_id, attempt, source, user_id, feature, window_start, cost_micro_usd)
+        organization_id, hold_id, attempt, source, user_id, feature, window_start, platform_start, cost_micro_usd)
     SELECT p_hold.organization_id, p_hold.hold_id, p_attempt, p_source, p_hold.user_id, p_hold.feature,
-           l.window_start, p_cost
+           l.window_start, p_hold.platform_start, p_cost
       FROM unnest(p_hold.lines) l WHERE l.meter = 'cost' AND l.subject = p_hold.organization_id
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
@@ -424,45 +454,89 @@ END $$;
 --   replayed     the same request was served; `response` is what was answered
 --   mismatch     the same key came with another request
 --   again        a hold of the same key has just ended; call once more
+-- p_call_id: made anew for each call, and the same where a call whose answer was lost is repeated.
+CREATE TYPE quota.terms AS (
+    plan text, plan_version int, limits jsonb, cost_limit bigint, stage text, platform_stage text);
+
+-- The organization's terms now; without any the newest version of the default plan.
+CREATE FUNCTION quota.terms_of(p_organization_id uuid, p_default_plan text) RETURNS quota.terms
+    LANGUAGE sql STABLE AS $$
+    SELECT coalesce(e.plan, p.plan), coalesce(e.plan_version, p.version), coalesce(e.limits, p.limits), e.cost_limit,
+           coalesce(e.stage, 'normal'), b.stage
+      FROM quota.platform_budget b
+      LEFT JOIN quota.entitlements e ON e.organization_id = p_organization_id
+      LEFT JOIN LATERAL (SELECT q.plan, q.version, q.limits FROM quota.plans q WHERE q.plan = p_default_plan
+                          ORDER BY q.version DESC LIMIT 1) p ON e.plan IS NULL
+$$;
+
+CREATE FUNCTION quota.reserved_answer(p_attempt int, p_terms quota.terms) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_build_object(
+        'outcome', 'reserved', 'attempt', p_attempt, 'plan', p_terms.plan, 'plan_version', p_terms.plan_version,
+        'tokens_per_message', (p_terms.limits ->> 'tokens_per_message')::bigint,
+        'stage', p_terms.stage, 'platform_stage', p_terms.platform_stage)
+$$;
+
+-- The attempt of a hold that is made now. One of the same key that was purged has left its attempts in the ledgers: a
+-- new one must not be taken for them.
+CREATE FUNCTION quota.first_attempt(p_organization_id uuid, p_hold_id uuid) RETURNS int
+    LANGUAGE sql STABLE AS $$
+    SELECT 1 + greatest(0,
+        (SELECT max(l.attempt) FROM quota.usage_ledger l
+          WHERE l.organization_id = p_organization_id AND l.hold_id = p_hold_id),
+        (SELECT max(l.attempt) FROM quota.cost_ledger l
+          WHERE l.organization_id = p_organization_id AND l.hold_id = p_hold_id))
+$$;
+
 CREATE FUNCTION quota.reserve(
     p_hold_id uuid, p_request_hash bytea, p_feature text, p_meters text[], p_units bigint[],
-    p_ttl_s int, p_dispatched boolean, p_default_plan text
+    p_ttl_s int, p_dispatched boolean, p_default_plan text, p_call_id uuid DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     v_organization_id constant uuid := core.current_organization();
     v_user_id constant uuid := core.current_member();
-    v_terms record;
+    v_time_zone constant text := coalesce(
+        (SELECT e.time_zone FROM quota.entitlements e WHERE e.organization_id = v_organization_id), 'UTC');
+    v_terms quota.terms;
     v_hold quota.holds;
     v_lines quota.line[];
     v_denials jsonb;
-    v_attempt int := 1;
+    v_attempt int;
+    v_is_new boolean;
     v_shard constant smallint := abs(hashtext(p_hold_id::text) % 16);
     v_platform_start constant timestamptz := date_trunc('month', quota.clock(), 'UTC');
+    v_expires_at constant timestamptz := clock_timestamp() + make_interval(secs => p_ttl_s);
     v_cost bigint;
     v_keep_until timestamptz;
 BEGIN
-    -- The organization's terms; without any the newest version of the default plan.
-    SELECT coalesce(e.limits, p.limits) AS limits, coalesce(e.plan, p.plan) AS plan,
-           coalesce(e.plan_version, p.version) AS plan_version, coalesce(e.time_zone, 'UTC') AS time_zone,
-           e.cost_limit, coalesce(e.stage, 'normal') AS stage, b.stage AS platform_stage
-      INTO v_terms
-      FROM quota.platform_budget b
-      LEFT JOIN quota.entitlements e ON e.organization_id = v_organization_id
-      LEFT JOIN LATERAL (SELECT * FROM quota.plans q WHERE q.plan = p_default_plan
-                          ORDER BY q.version DESC LIMIT 1) p ON e.plan IS NULL;
-    IF v_terms.limits IS NULL THEN
-        RAISE EXCEPTION 'there is no plan %', p_default_plan;
+    IF 0 > ANY (p_units) THEN
+        RAISE EXCEPTION 'units to reserve are not negative: %', p_units;
     END IF;
+    -- The windows: the organization's, and the member's where they are counted.
+    SELECT array_agg(ROW(s.subject, s.meter, s.window_start, s.units)::quota.line
+                     ORDER BY s.subject, s.meter, s.window_start),
+           max(s.units) FILTER (WHERE s.meter = 'cost' AND s.subject = v_organization_id),
+           greatest(clock_timestamp() + interval '48 hours',
+                    max(s.window_end) FILTER (WHERE s.window_end < '9999-01-01'))
+      INTO v_lines, v_cost, v_keep_until
+      FROM (SELECT t.subject, r.meter, r.window_start, r.units,
+                   quota.window_end(r.meter, r.window_start, v_time_zone) AS window_end
+              FROM (SELECT r.meter, r.units, quota.window_start(r.meter, v_time_zone) AS window_start
+                      FROM unnest(p_meters, p_units) AS r (meter, units)) r
+              JOIN (VALUES (v_organization_id, true), (v_user_id, false)) AS t (subject, every)
+                ON t.every OR v_user_id IS NOT NULL AND r.meter IN ('messages', 'api_calls', 'cost')) s;
 
     -- The hold first: requests with the same key take turns here.
-    INSERT INTO quota.holds (organization_id, hold_id, user_id, feature, request_hash, lines, shard, platform_start,
-                             state, dispatched, expires_at, keep_until)
-    VALUES (v_organization_id, p_hold_id, v_user_id, p_feature, p_request_hash, '{}', v_shard, v_platform_start,
-            'open', p_dispatched, clock_timestamp() + make_interval(secs => p_ttl_s), now())
+    v_attempt := quota.first_attempt(v_organization_id, p_hold_id);
+    INSERT INTO quota.holds (organization_id, hold_id, user_id, feature, request_hash, call_id, lines, shard,
+                             platform_start, state, attempt, dispatched, expires_at, keep_until)
+    VALUES (v_organization_id, p_hold_id, v_user_id, p_feature, p_request_hash, p_call_id, v_lines, v_shard,
+            v_platform_start, 'open', v_attempt, p_dispatched, v_expires_at, v_keep_until)
     ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    v_is_new := FOUND;
+    IF NOT v_is_new THEN
         SELECT * INTO v_hold FROM quota.holds h
          WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id FOR UPDATE;
         IF v_hold.hold_id IS NULL THEN
@@ -476,38 +550,38 @@ BEGIN
             RETURN jsonb_build_object('outcome', 'replayed', 'response', v_hold.response);
         END IF;
         IF v_hold.state = 'open' THEN
-            IF v_hold.expires_at > clock_timestamp() THEN
-                RETURN jsonb_build_object('outcome', 'in_progress', 'retry_after_s', 1);
+            IF v_hold.expires_at <= clock_timestamp() THEN
+                -- In a transaction of its own: it ends with the lock that must be a transaction's last.
+                PERFORM quota.expire(v_hold);
+                RETURN jsonb_build_object('outcome', 'again');
             END IF;
-            -- In a transaction of its own: it ends with the lock that must be a transaction's last.
-            PERFORM quota.expire(v_hold);
-            RETURN jsonb_build_object('outcome', 'again');
+            IF v_hold.call_id = p_call_id THEN
+                RETURN quota.reserved_answer(
+                    v_hold.attempt, quota.terms_of(v_organization_id, p_default_plan));
+            END IF;
+            RETURN jsonb_build_object('outcome', 'in_progress', 'retry_after_s', 1);
         END IF;
         v_attempt := v_hold.attempt + 1;
     END IF;
 
-    -- The windows: the organization's, and the member's where they are counted.
-    SELECT array_agg(ROW(s.subject, s.meter, s.window_start, s.units)::quota.line
-                     ORDER BY s.subject, s.meter, s.window_start),
-           max(s.units) FILTER (WHERE s.meter = 'cost' AND s.subject = v_organization_id)
-      INTO v_lines, v_cost
-      FROM (SELECT t.subject, r.meter, quota.window_start(r.meter, v_terms.time_zone) AS window_start, r.units
-              FROM unnest(p_meters, p_units) AS r (meter, units)
-              JOIN (VALUES (v_organization_id, true), (v_user_id, false)) AS t (subject, every)
-                ON t.every OR v_user_id IS NOT NULL AND r.meter IN ('messages', 'api_calls', 'cost')) s;
+    -- All that are missing before any is locked: whoever makes one holds no window that another waits for.
     INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end)
     SELECT v_organization_id, l.subject, l.meter, l.window_start,
-           quota.window_end(l.meter, l.window_start, v_terms.time_zone)
+           quota.window_end(l.meter, l.window_start, v_time_zone)
       FROM unnest(v_lines) l
      WHERE NOT EXISTS (SELECT FROM quota.windows w
                         WHERE w.organization_id = v_organization_id AND w.subject = l.subject
                           AND w.meter = l.meter AND w.window_start = l.window_start)
      ORDER BY l.subject, l.meter, l.window_start
     ON CONFLICT DO NOTHING;
-
     PERFORM FROM quota.windows w JOIN unnest(v_lines) l USING (subject, meter, window_start)
      WHERE w.organization_id = v_organization_id
      ORDER BY w.subject, w.meter, w.window_start FOR NO KEY UPDATE OF w;
+    -- The terms after the locks: a plan that changed while this waited holds.
+    v_terms := quota.terms_of(v_organization_id, p_default_plan);
+    IF v_terms.limits IS NULL THEN
+        RAISE EXCEPTION 'there is no plan %', p_default_plan;
+    END IF;
     WITH wanted AS (
         SELECT l.subject, l.meter, l.window_start, l.units, w.committed, w.reserved, w.window_end,
                CASE WHEN l.subject <> v_organization_id THEN (
@@ -531,11 +605,8 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object(
                'meter', r.meter, 'scope', CASE WHEN r.subject = v_organization_id THEN 'organization' ELSE 'member' END,
                'limit', r.lim, 'used', r.committed, 'reserved', r.reserved, 'requested', r.units,
-               'reset_at', CASE WHEN r.window_end < '9999-01-01' THEN r.window_end END) ORDER BY r.subject, r.meter),
-           greatest(clock_timestamp() + interval '48 hours',
-                    (SELECT max(n.window_end) FILTER (WHERE n.window_end < '9999-01-01') FROM wanted n))
-      INTO v_denials, v_keep_until
-      FROM refused r;
+               'reset_at', CASE WHEN r.window_end < '9999-01-01' THEN r.window_end END) ORDER BY r.subject, r.meter)
+      INTO v_denials FROM refused r;
     IF v_denials IS NULL AND v_cost IS NOT NULL AND 'emergency' IN (v_terms.stage, v_terms.platform_stage) THEN
         v_denials := jsonb_build_array(jsonb_build_object(
             'meter', 'cost', 'scope', CASE WHEN v_terms.stage = 'emergency' THEN 'organization' ELSE 'platform' END));
@@ -547,21 +618,20 @@ BEGIN
     END IF;
     IF v_denials IS NOT NULL THEN
         -- Denials are not stored.
-        IF v_attempt = 1 THEN
+        IF v_is_new THEN
             DELETE FROM quota.holds h WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id;
         END IF;
         RETURN jsonb_build_object('outcome', 'denied', 'denials', v_denials, 'plan', v_terms.plan);
     END IF;
 
-    UPDATE quota.holds h
-       SET lines = v_lines, state = 'open', attempt = v_attempt, dispatched = p_dispatched, shard = v_shard,
-           platform_start = v_platform_start, response = NULL, closed_at = NULL, keep_until = v_keep_until,
-           expires_at = clock_timestamp() + make_interval(secs => p_ttl_s)
-     WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id;
-    RETURN jsonb_build_object(
-        'outcome', 'reserved', 'attempt', v_attempt, 'plan', v_terms.plan, 'plan_version', v_terms.plan_version,
-        'tokens_per_message', (v_terms.limits ->> 'tokens_per_message')::bigint,
-        'stage', v_terms.stage, 'platform_stage', v_terms.platform_stage);
+    IF NOT v_is_new THEN
+        UPDATE quota.holds h
+           SET lines = v_lines, state = 'open', attempt = v_attempt, dispatched = p_dispatched, call_id = p_call_id,
+               platform_start = v_platform_start, response = NULL, closed_at = NULL, keep_until = v_keep_until,
+               expires_at = v_expires_at, user_id = v_user_id
+         WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id;
+    END IF;
+    RETURN quota.reserved_answer(v_attempt, v_terms);
 END $$;
 
 -- Undoes, within a reservation, what was taken from the organization's windows.
@@ -578,7 +648,7 @@ $$;
 --   late      the hold had expired: it is charged all the same, to the window in which it was reserved
 --   stale     a newer attempt has taken over: only the internal ledger has the cost
 --   replayed  it was settled or released before; nothing changed
--- `over` is by how many units a limit is exceeded now (late settlements alone can do that).
+-- `over` is by how many units a limit is exceeded now: after late settlements, or where the limit was lowered meanwhile.
 CREATE FUNCTION quota.settle(
     p_hold_id uuid, p_attempt int, p_meters text[], p_models text[], p_units bigint[], p_costs bigint[],
     p_price_version int, p_response jsonb
@@ -599,6 +669,12 @@ BEGIN
      WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id FOR UPDATE;
     IF v_hold.hold_id IS NULL THEN
         RAISE EXCEPTION 'there is no hold %', p_hold_id;
+    END IF;
+    -- The cost's window is the month: with a meter of another period it would be counted in one and recorded in another.
+    IF EXISTS (SELECT FROM unnest(p_meters, p_costs) AS u (meter, cost)
+                WHERE u.meter = 'cost' OR u.cost <> 0 AND u.meter IN (
+                    'api_calls', 'storage_bytes', 'documents', 'concurrent_requests')) THEN
+        RAISE EXCEPTION 'a cost is recorded with the meter of a month that it is the cost of: %', p_meters;
     END IF;
     IF v_hold.attempt <> p_attempt THEN
         RETURN quota.settle_stale(v_hold, p_attempt, v_cost);
@@ -651,23 +727,33 @@ BEGIN
         'outcome', CASE WHEN v_hold.state = 'expired' THEN 'late' ELSE 'settled' END, 'over', v_over);
 END $$;
 
--- The cost of an attempt that a newer one has replaced.
+-- The cost of an attempt that a newer one has replaced. It comes in place of what was recorded when the attempt ended, in
+-- the month in which that was; the hold's lines may be of a later one.
 CREATE FUNCTION quota.settle_stale(p_hold quota.holds, p_attempt int, p_cost bigint) RETURNS jsonb
     LANGUAGE plpgsql AS $$
 DECLARE
-    v_estimate constant bigint := (
-        SELECT coalesce(sum(c.cost_micro_usd), 0) FROM quota.cost_ledger c
-         WHERE c.organization_id = p_hold.organization_id AND c.hold_id = p_hold.hold_id
-           AND c.attempt = p_attempt AND c.source IN ('expired', 'released', 'correction'));
+    v_estimate bigint;
+    v_start timestamptz;
+    v_platform_start timestamptz;
     v_change bigint := 0;
 BEGIN
+    SELECT coalesce(sum(c.cost_micro_usd), 0), min(c.window_start), min(c.platform_start)
+      INTO v_estimate, v_start, v_platform_start
+      FROM quota.cost_ledger c
+     WHERE c.organization_id = p_hold.organization_id AND c.hold_id = p_hold.hold_id AND c.attempt = p_attempt
+       AND c.source IN ('expired', 'released', 'correction');
+    IF v_start IS NOT NULL THEN
+        p_hold.lines := (SELECT array_agg(ROW(l.subject, l.meter, v_start, 0)::quota.line)
+                           FROM unnest(p_hold.lines) l WHERE l.meter = 'cost');
+        p_hold.platform_start := v_platform_start;
+    END IF;
     IF quota.record_internal_cost(p_hold, p_attempt, 'stale', p_cost) THEN
         v_change := p_cost;
-        IF quota.record_internal_cost(p_hold, p_attempt, 'correction', -v_estimate) THEN
-            v_change := v_change - v_estimate;
-        END IF;
-        PERFORM quota.charge_cost(p_hold, v_change);
     END IF;
+    IF quota.record_internal_cost(p_hold, p_attempt, 'correction', -v_estimate) THEN
+        v_change := v_change - v_estimate;
+    END IF;
+    PERFORM quota.charge_cost(p_hold, v_change);
     RETURN jsonb_build_object('outcome', 'stale', 'over', 0);
 END $$;
 
@@ -675,6 +761,9 @@ END $$;
 CREATE FUNCTION quota.charge_cost(p_hold quota.holds, p_cost bigint) RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
+    IF p_cost = 0 THEN
+        RETURN;
+    END IF;
     PERFORM quota.move(
         p_hold.organization_id,
         (SELECT array_agg(l) FROM unnest(p_hold.lines) l WHERE l.meter = 'cost'), ARRAY['cost'], ARRAY[p_cost], false);
@@ -683,7 +772,8 @@ BEGIN
 END $$;
 
 -- Release ----------------------------------------------------------------------------------------------------
--- Gives back what was reserved; the customer pays nothing. p_cost: what the platform paid for what had begun.
+-- Gives back what was reserved; the customer pays nothing. p_cost: what the platform paid for what had begun; it replaces
+-- the estimate where the hold had ended by itself. `outcome`: released, stale, or replayed where nothing changed.
 CREATE FUNCTION quota.release(p_hold_id uuid, p_attempt int, p_cost bigint) RETURNS jsonb
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -693,8 +783,14 @@ DECLARE
 BEGIN
     SELECT * INTO v_hold FROM quota.holds h
      WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id FOR UPDATE;
-    IF v_hold.hold_id IS NULL OR v_hold.attempt <> p_attempt OR v_hold.state <> 'open' THEN
+    IF v_hold.hold_id IS NULL OR v_hold.attempt = p_attempt AND v_hold.state IN ('committed', 'released') THEN
         RETURN jsonb_build_object('outcome', 'replayed');
+    END IF;
+    IF v_hold.attempt <> p_attempt OR v_hold.state = 'expired' THEN
+        UPDATE quota.holds h SET state = 'released'
+         WHERE h.organization_id = v_organization_id AND h.hold_id = p_hold_id AND h.attempt = p_attempt;
+        PERFORM quota.settle_stale(v_hold, p_attempt, p_cost);
+        RETURN jsonb_build_object('outcome', CASE WHEN v_hold.attempt <> p_attempt THEN 'stale' ELSE 'released' END);
     END IF;
     SELECT coalesce(sum(l.units), 0) INTO v_reserved FROM unnest(v_hold.lines) l
      WHERE l.meter = 'cost' AND l.subject = v_organization_id;
@@ -724,13 +820,18 @@ BEGIN
     IF v_lines IS NULL THEN
         RETURN false;
     END IF;
+    -- In one statement and with the same meters each time: all rows are new, or none is.
     INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, user_id, feature, window_start, units)
     SELECT v_organization_id, p_event_id, 0, l.meter, core.current_member(), p_feature, l.window_start, u.units
       FROM unnest(v_lines) l JOIN unnest(p_meters, p_units) AS u (meter, units) USING (meter)
+     ORDER BY l.meter
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_recorded = ROW_COUNT;
     IF v_recorded = 0 THEN
         RETURN false;
+    END IF;
+    IF v_recorded <> cardinality(v_lines) THEN
+        RAISE EXCEPTION 'the change % was recorded before with other meters than %', p_event_id, p_meters;
     END IF;
     INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end)
     SELECT v_organization_id, l.subject, l.meter, l.window_start,
@@ -749,15 +850,30 @@ BEGIN
 END $$;
 
 -- Documents that were there before they were metered.
-INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, feature, window_start, units)
-SELECT d.organization_id, d.document_id, -1, m.meter, 'ingestion', '1970-01-01 00:00+00',
-       CASE m.meter WHEN 'documents' THEN 1 ELSE coalesce(d.size_bytes, 0) END
-  FROM knowledge.documents d, (VALUES ('documents'), ('storage_bytes')) AS m (meter)
- WHERE d.active_version IS NOT NULL AND d.deleted_at IS NULL
-   AND (m.meter = 'documents' OR coalesce(d.size_bytes, 0) > 0);
-INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end, committed)
-SELECT l.organization_id, l.organization_id, l.meter, l.window_start, '9999-12-31 00:00+00', sum(l.units)
-  FROM quota.usage_ledger l GROUP BY l.organization_id, l.meter, l.window_start;
+DO $$
+DECLARE
+    v_organization_id uuid;
+BEGIN
+    ALTER TABLE core.organizations NO FORCE ROW LEVEL SECURITY;
+    FOR v_organization_id IN SELECT organization_id FROM core.organizations LOOP
+        PERFORM set_config('app.organization_id', v_organization_id::text, true);
+        INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, feature, window_start, units)
+        SELECT v_organization_id, d.document_id, -1, m.meter, 'ingestion', '1970-01-01 00:00+00',
+               CASE m.meter WHEN 'documents' THEN 1 ELSE v.size_bytes END
+          FROM knowledge.documents d
+          JOIN knowledge.document_versions v
+            ON v.organization_id = d.organization_id AND v.document_id = d.document_id
+           AND v.version = d.active_version
+         CROSS JOIN (VALUES ('documents'), ('storage_bytes')) AS m (meter)
+         WHERE d.organization_id = v_organization_id AND d.deleted_at IS NULL
+           AND (m.meter = 'documents' OR v.size_bytes > 0);
+        INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end, committed)
+        SELECT v_organization_id, v_organization_id, l.meter, l.window_start, '9999-12-31 00:00+00', sum(l.units)
+          FROM quota.usage_ledger l WHERE l.organization_id = v_organization_id GROUP BY l.meter, l.window_start;
+    END LOOP;
+    PERFORM set_config('app.organization_id', '', true);
+    ALTER TABLE core.organizations FORCE ROW LEVEL SECURITY;
+END $$;
 
 -- Work over all organizations --------------------------------------------------------------------------------
 GRANT SELECT, UPDATE ON quota.windows TO footnote_definer;

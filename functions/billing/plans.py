@@ -1,0 +1,60 @@
+"""HTTP of plans: what an organization may subscribe to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from footnote.billing import Plan
+from footnote.composition import container
+from footnote.composition.admission_edge import limited
+from footnote.platform.http import Identity
+
+router = APIRouter(prefix="/billing", tags=["Billing"], dependencies=[limited()])
+
+
+class PlanBody(BaseModel):
+    """One plan. A limit that is null is none: unlimited."""
+
+    plan: str
+    version: int
+    name: str
+    price_cents: int
+    currency: str
+    limits: Mapping[str, int | None]
+    rates: Mapping[str, int]
+    usage_prices: Mapping[str, Any]
+    features: list[str]
+    is_custom: bool
+
+    @classmethod
+    def of(cls, plan: Plan) -> PlanBody:
+        """The plan as the API shows it."""
+        return cls(
+            plan=plan.plan,
+            version=plan.version,
+            name=plan.name,
+            price_cents=plan.price_cents,
+            currency=plan.currency,
+            limits=plan.limits,
+            rates=plan.rates,
+            usage_prices=plan.usage_prices,
+            features=list(plan.features),
+            is_custom=plan.is_custom,
+        )
+
+
+class PlanList(BaseModel):
+    """The newest versions, the cheapest first; a plan made for the organization last."""
+
+    plans: list[PlanBody]
+
+
+@router.get("/plans")
+async def list_plans(context: Identity) -> PlanList:
+    """The plans that the organization may subscribe to."""
+    found = await container().plans.offered(context)
+    return PlanList(plans=[PlanBody.of(plan) for plan in found])

@@ -1,0 +1,1 @@
+"""`metering`: ends holds, sends events."""

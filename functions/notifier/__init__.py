@@ -1,0 +1,1 @@
+"""`notifier`: does what events ask for."""

@@ -1,0 +1,1 @@
+"""What an organization may use and does use; caps, rates and blocks of its members."""

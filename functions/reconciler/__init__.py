@@ -1,0 +1,1 @@
+"""`reconciler`: compares windows with ledgers."""

@@ -1,0 +1,229 @@
+"""What a golden question costs: reserved before it is asked, charged with its result (reliability.md, a).
+
+Each question has a hold of its own, the same in every attempt at it. Where a limit does not allow one, the
+run waits: what was scored is paid for and stays, and the run goes on when there is room again. Evaluations
+are what a budget that is nearly spent switches off first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from footnote.billing import PriceList, Prices
+from footnote.evaluation.models import GoldenQuestion, Lease, PendingQuestion
+from footnote.evaluation.ports import RunQueue
+from footnote.models import ModelUsage, collecting_usage
+from footnote.platform.clock import Clock
+from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import ServiceUnavailable
+from footnote.platform.logging import get_logger
+from footnote.platform.settings import Settings
+from footnote.quota import (
+    SAVING,
+    BudgetExceeded,
+    Denial,
+    Denied,
+    HoldRequest,
+    Meter,
+    PlatformBudgetExceeded,
+    QuotaStore,
+    Reserved,
+    Settlement,
+    Terms,
+    Used,
+    reserve_fenced,
+)
+
+logger = get_logger("evaluator")
+
+FEATURE = "evaluation"
+_OWN_BUDGET = (
+    "The organization's budget for this month is nearly spent, and evaluations are switched off before"
+    " answers are. An owner of the organization can raise it."
+)
+_PLATFORM_BUDGET = "The service takes on no evaluations right now."
+
+# What one question asks of models at most: searched twice, answered once, and its answer compared.
+_SEARCHES = 2
+_REWRITING_TOKENS = 128
+_ANSWER_TOKENS = 512
+_EMBEDDED_TEXTS = 96
+_BYTES_PER_CHARACTER = 4
+
+
+class Paused(Exception):
+    """A limit does not allow the next question; `reason` is for whoever waits for the run."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """A reservation for one question, and what was used of it so far."""
+
+    reserved: Reserved
+    prices: PriceList
+    usage: ModelUsage
+    clock: Clock
+    started: float  # of the monotonic clock, seconds
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """What models were used for, and the time it took, with their costs."""
+        units = self.usage.units()
+        elapsed_ms = round(1000 * (self.clock.monotonic() - self.started))
+        used = [
+            Used(Meter(kind), count, model, self._cost(Meter(kind), model, count))
+            for (kind, model), count in units.items()
+            if kind != Meter.COMPUTE_MS.value
+        ]
+        return (*used, self.prices.used(Meter.COMPUTE_MS, elapsed_ms))
+
+    def settlement(self) -> Settlement:
+        """What is recorded with the question's result."""
+        return Settlement(self.reserved.hold_id, self.reserved.attempt, self.used, self.prices.version)
+
+    def _cost(self, meter: Meter, model: str, units: int) -> int:
+        """Tokens of a prompt that the model's server had kept cost as such."""
+        if meter is Meter.INPUT_TOKENS:
+            units -= self.usage.units().get(("cached_tokens", model), 0)
+        return self.prices.cost(meter, model, units)
+
+
+class QuestionCharges:
+    """Reserves for questions.
+
+    Args:
+        queue: The runs, whose fences decide whose a hold is.
+        quota: Holds.
+        prices: What models cost.
+        settings: What bounds a question's use of models.
+        clock: Time.
+    """
+
+    def __init__(
+        self, queue: RunQueue, quota: QuotaStore, prices: Prices, settings: Settings, clock: Clock
+    ) -> None:
+        self._queue = queue
+        self._quota = quota
+        self._prices = prices
+        self._settings = settings
+        self._clock = clock
+
+    @asynccontextmanager
+    async def hold(
+        self, context: OrganizationContext, lease: Lease, pending: PendingQuestion
+    ) -> AsyncIterator[OpenHold]:
+        """A hold for what the block asks, which ends with the result that settles it.
+
+        If the block fails, everything is given back, and what it has cost goes to the internal ledger.
+
+        Raises:
+            Paused: A limit does not allow it, or the budget's stage does not.
+            ServiceUnavailable: It cannot be known what may be used.
+            Conflict: The lease is lost.
+        """
+        prices = await self._prices.current()
+        reserved = await self._reserve(context, lease, pending, prices)
+        if SAVING & {reserved.stage, reserved.platform_stage}:
+            await self._quota.release(context, reserved.hold_id, reserved.attempt)
+            raise Paused(_OWN_BUDGET if reserved.stage in SAVING else _PLATFORM_BUDGET)
+        with collecting_usage() as usage:
+            hold = OpenHold(reserved, prices, usage, self._clock, self._clock.monotonic())
+            try:
+                yield hold
+            except (Exception, asyncio.CancelledError):
+                await self._release(context, hold)
+                raise
+
+    async def _reserve(
+        self, context: OrganizationContext, lease: Lease, pending: PendingQuestion, prices: PriceList
+    ) -> Reserved:
+        hold_id = hold_id_of(lease.run.id, pending.position)
+        units = bounds(self._settings, pending.question)
+        units[Meter.COST] = sum(prices.bound(meter, count) for meter, count in units.items())
+        digest = hashlib.sha256(f"{lease.run.id}:{pending.position}".encode()).digest()
+        request = HoldRequest(hold_id, digest, FEATURE, units, self._settings.evaluation.hold_s)
+
+        async def prepare() -> HoldRequest:
+            await self._queue.prepare_hold(context, lease, hold_id)
+            return request
+
+        answer = await reserve_fenced(self._quota, context, prepare)
+        if isinstance(answer, Denied):
+            raise Paused(_refusal(answer.denials[0], answer.plan))
+        return answer
+
+    async def _release(self, context: OrganizationContext, hold: OpenHold) -> None:
+        cost = sum(used.cost_micro_usd for used in hold.used)
+        try:
+            await self._quota.release(context, hold.reserved.hold_id, hold.reserved.attempt, cost)
+        except ServiceUnavailable:
+            logger.warning("a hold could not be released; it ends by itself")
+
+
+def hold_id_of(run_id: UUID, position: int) -> UUID:
+    """The hold of a run's question, the same in every attempt at it."""
+    return uuid5(run_id, f"question:{position}")
+
+
+def bounds(settings: Settings, question: GoldenQuestion) -> dict[Meter, int]:
+    """What a question uses at most, by meter; no model takes in more than its window."""
+    generation, window = settings.generation, settings.embedding.window_tokens
+    rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
+    calls = 1 + rewritings if generation.base_url else 0
+    prompt_tokens = calls * generation.context_tokens
+    return {
+        Meter.EMBEDDING_TOKENS: (_EMBEDDED_TEXTS + len(question.answers)) * window,
+        Meter.RERANK_CALLS: _SEARCHES * _rerank_calls(settings),
+        Meter.INPUT_TOKENS: prompt_tokens,
+        Meter.CACHED_TOKENS: prompt_tokens,
+        Meter.OUTPUT_TOKENS: (_ANSWER_TOKENS + rewritings * _REWRITING_TOKENS) if calls else 0,
+        Meter.COMPUTE_MS: 1000 * settings.evaluation.question_s,
+    }
+
+
+def _rerank_calls(settings: Settings) -> int:
+    """Requests to the reranker that one search makes at most: by their number of passages, and by their bytes."""
+    reranking, passages = settings.reranking, settings.retrieval.reranked
+    if not reranking.endpoint_name:
+        return 0
+    most_bytes = _BYTES_PER_CHARACTER * reranking.max_characters * passages
+    return -(-passages // reranking.batch_size) + most_bytes // reranking.max_body_bytes
+
+
+def check_switched_on(terms: Terms) -> None:
+    """Refuses new evaluations where a budget is nearly spent.
+
+    Raises:
+        BudgetExceeded: It is the organization's.
+        PlatformBudgetExceeded: It is the platform's.
+    """
+    if terms.stage in SAVING:
+        details = {
+            "meter": Meter.COST.value,
+            "scope": "organization",
+            "plan": terms.plan,
+            "stage": terms.stage,
+        }
+        raise BudgetExceeded(_OWN_BUDGET, details=details)
+    if terms.platform_stage in SAVING:
+        raise PlatformBudgetExceeded(f"{_PLATFORM_BUDGET} Try again later.", retry_after_s=3600)
+
+
+def _refusal(denial: Denial, plan: str) -> str:
+    if denial.meter is Meter.COST:
+        if denial.scope == "platform":
+            return _PLATFORM_BUDGET
+        whose = "the budget of the member who started it" if denial.scope == "member" else "the budget"
+        return f"The month's spending has reached {whose}. An owner of the organization can raise it."
+    name = denial.meter.value.replace("_", " ")
+    resets = f" It begins anew at {denial.reset_at:%Y-%m-%d %H:%M} UTC." if denial.reset_at else ""
+    return f"The plan {plan} has {denial.limit} {name}, which are used up.{resets}"

@@ -1,0 +1,1 @@
+"""Signed calls of AWS services that speak JSON."""

@@ -1,0 +1,1 @@
+"""Webhooks: requests to addresses that customers chose."""

@@ -1,0 +1,121 @@
+"""What mails say, which topics an endpoint wants, and how webhooks are signed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from footnote.billing.notifications import wants_topic
+from footnote.billing.notifications.signing import endpoint_secret, webhook_body, webhook_headers
+from footnote.billing.notifications.wording import wording
+from footnote.platform.context import OrganizationContext
+from footnote.platform.ids import new_id
+from footnote.quota import Event
+from tests.support.events import usage, warning
+
+ORGANIZATION = OrganizationContext(new_id())
+
+
+def event(topic, **payload):
+    return Event(ORGANIZATION.organization_id, "id", topic, payload, datetime.now(UTC))
+
+
+def test_the_published_example_of_the_specification():
+    headers = webhook_headers(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        datetime.fromtimestamp(1614265330, UTC),
+        b'{"test": 2432232314}',
+    )
+    assert headers["webhook-id"] == "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    assert headers["webhook-timestamp"] == "1614265330"
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_every_endpoint_has_a_secret_of_its_own():
+    one, other = new_id(), new_id()
+    secrets = {
+        endpoint_secret("platform", one, other),
+        endpoint_secret("platform", other, one),
+        endpoint_secret("platform", one, one),
+        endpoint_secret("another", one, other),
+    }
+    assert len(secrets) == 4
+    assert endpoint_secret("platform", one, other) in secrets
+    assert all(secret.startswith("whsec_") and "platform" not in secret for secret in secrets)
+
+
+def test_a_body_is_the_same_at_every_delivery():
+    one = warning(ORGANIZATION)
+    again = Event.of_message(one.to_message())
+    assert webhook_body(one) == webhook_body(again)
+    assert b'"type":"quota.warning"' in webhook_body(one)
+
+
+@pytest.mark.parametrize(
+    ("topics", "topic", "wanted"),
+    [
+        (("quota.warning",), "quota.warning", True),
+        (("quota.warning",), "quota.warnings", False),
+        (("quota.*",), "quota.warning", True),
+        (("quota.*",), "quotas.warning", False),
+        (("*",), "usage.recorded", True),
+        (("budget.*", "quota.warning"), "quota.warning", True),
+        ((), "quota.warning", False),
+    ],
+)
+def test_topics(topics, topic, wanted):
+    assert wants_topic(topics, topic) == wanted
+
+
+def test_a_warning_in_words():
+    words = wording(warning(ORGANIZATION, 80), "Acme")
+    assert words.subject == "[Footnote] 80 % of messages of Acme used"
+    assert "80 of 100 are used." in words.text
+    assert "01 December 2026" in words.text
+    assert "refused" not in words.text
+    assert "refused" in wording(warning(ORGANIZATION, 100), "Acme").text
+
+
+@pytest.mark.parametrize(
+    ("meter", "used", "limit", "says"),
+    [
+        ("storage_bytes", 83_886_080, 104_857_600, "80.0 MB of 100.0 MB"),
+        ("cost", 8_129_999, 10_000_000, "$8.12 of $10.00"),
+        ("api_calls", 1_234, 10_000, "1,234 of 10,000"),
+    ],
+)
+def test_amounts(meter, used, limit, says):
+    assert says in wording(warning(ORGANIZATION, meter=meter, used=used, limit=limit), "Acme").text
+
+
+def test_a_members_own_warning_says_so():
+    words = wording(warning(ORGANIZATION, user_id=str(new_id()), reset_at=None), "Acme")
+    assert "your own messages" in words.subject
+    assert "begins anew" not in words.text
+
+
+def test_nothing_of_a_name_is_taken_for_markup_or_for_a_header():
+    name = 'A<script>alert("1")</script>\r\nBcc: everybody@example.com & Sons'
+    words = wording(warning(ORGANIZATION), name)
+    assert "\n" not in words.subject
+    assert "\r" not in words.subject
+    assert "<script>" not in words.html
+    assert "&lt;script&gt;" in words.html
+    assert "&amp; Sons" in words.html
+    assert "<script>" in words.text
+
+
+def test_budgets_and_webhooks_in_words():
+    words = wording(
+        event("budget.stage", stage="soft", threshold=80, spent=8_000_000, limit=10_000_000), "Acme"
+    )
+    assert words.subject == "[Footnote] 80 % of the budget is spent (stage: soft): Acme"
+    assert "$8.00 of $10.00" in words.text
+    assert wording(event("budget.changed"), "Acme") is not None
+    words = wording(event("webhook.disabled", url="https://a.example/", reason="410"), "Acme")
+    assert "https://a.example/" in words.text
+
+
+def test_nobody_is_mailed_about_usage():
+    assert wording(replace(usage(ORGANIZATION, 1)), "Acme") is None
