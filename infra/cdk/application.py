@@ -13,6 +13,7 @@ from infra.cdk.config import StageConfig
 from infra.cdk.manifests import Manifests
 from infra.cdk.names import prefix
 from infra.cdk.stacks.api import ApiStack
+from infra.cdk.stacks.conversations import ConversationsStack
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.functions import FunctionsStack
 from infra.cdk.stacks.images import ImagesStack
@@ -78,6 +79,8 @@ def build(app: App, config: StageConfig, assets: Assets, manifests: Manifests) -
     )
     if config.recovery.backup:
         _recovery(app, config, data, common)
+    if config.conversations is not None and config.conversations.kind == "keyspaces":
+        ConversationsStack(app, f"{name}-conversations", config=config, **common("conversations"))
     if config.edge.web_client:
         WebStack(app, f"{name}-web", config=config, **common("web"))
     Tags.of(app).add("application", "footnote")

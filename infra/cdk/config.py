@@ -144,8 +144,14 @@ class ConversationsConfig(_Part):
     """Conversation history of the profile `full`: Amazon Keyspaces, or contact points of ScyllaDB."""
 
     kind: Literal["keyspaces", "scylla"] = "keyspaces"
-    keyspace: str = "footnote"
+    keyspace: str = Field(default="footnote", pattern=r"^[a-z][a-z0-9_]{0,47}$")
     contact_points: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_places(self) -> ConversationsConfig:
+        if (self.kind == "scylla") != bool(self.contact_points):
+            raise ValueError("'scylla' needs contact_points, and nothing else has them")
+        return self
 
 
 class DomainConfig(_Part):
@@ -154,6 +160,18 @@ class DomainConfig(_Part):
     name: str
     certificate_arn: str = Field(pattern=r"^arn:aws[a-z-]*:acm:")
     hosted_zone_id: str | None = None
+
+
+class MailConfig(_Part):
+    """Mail to members, by SES; without it none is sent.
+
+    Attributes:
+        sender: The address of the sender, with a name if wanted.
+        identity: The verified domain or address that it belongs to.
+    """
+
+    sender: str = Field(pattern=r".+@.+")
+    identity: str
 
 
 class EdgeConfig(_Part):
@@ -254,6 +272,7 @@ class StageConfig(_Part):
     conversations: ConversationsConfig | None = None
     domain: DomainConfig | None = None
     edge: EdgeConfig = EdgeConfig()
+    mail: MailConfig | None = None
     functions: FunctionsConfig = FunctionsConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     observability: ObservabilityConfig = ObservabilityConfig()

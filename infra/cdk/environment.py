@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from footnote.platform.manifest import DEPLOYED_ONLY, FunctionManifest
 from infra.cdk.config import StageConfig
-from infra.cdk.names import DATABASE, EMBEDDING, GENERATION, RERANKING, endpoint_name, secret_name
+from infra.cdk.names import DATABASE, EMBEDDING, GENERATION, RERANKING, endpoint_name, queue_name, secret_name
 
 REDIS_SECRET = "footnote/redis"  # noqa: S105 - an id
 GENERATION_SECRET = "footnote/generation"  # noqa: S105 - an id
+
+
+SECRET_SETTINGS = MappingProxyType(
+    {
+        "footnote/identity/signing": "APP_IDENTITY__SIGNING_SECRET",
+        "footnote/identity/verification": "APP_IDENTITY__VERIFICATION_SECRET",
+        "footnote/webhooks": "APP_EVENTS__WEBHOOK_SECRET",
+    }
+)
+"""The setting that names a secret; those of databases and the generation server go with their places."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,13 @@ def environment(config: StageConfig, manifest: FunctionManifest, places: Places)
     if manifest.kind in {"api", "stream"} and config.edge.origins:
         quoted = ",".join(f'"{origin}"' for origin in config.edge.origins)
         variables["APP_GATEWAY__CORS_ORIGINS"] = f"[{quoted}]"
-    return {**variables, **_identity(config, manifest), **config.functions.settings, **manifest.environment}
+    variables |= _events(config, manifest)
+    return {
+        **variables,
+        **_named_secrets(config, manifest),
+        **config.functions.settings,
+        **manifest.environment,
+    }
 
 
 def _postgres(config: StageConfig, role: str, places: Places) -> dict[str, str]:
@@ -79,6 +96,15 @@ def _postgres(config: StageConfig, role: str, places: Places) -> dict[str, str]:
             else {"APP_POSTGRES__PASSWORD_SECRET": secret_name(config, f"footnote/postgres/{role}")}
         ),
     }
+
+
+def _events(config: StageConfig, manifest: FunctionManifest) -> dict[str, str]:
+    variables = {}
+    if manifest.grants.queues:
+        variables |= {"APP_EVENTS__QUEUE": queue_name(config, "events"), "APP_EVENTS__REGION": config.region}
+    if manifest.grants.mail and config.mail is not None:
+        variables |= {"APP_EVENTS__MAIL_FROM": config.mail.sender, "APP_EVENTS__REGION": config.region}
+    return variables
 
 
 def _maintenance(config: StageConfig, places: Places) -> dict[str, str]:
@@ -104,10 +130,10 @@ def _generation(config: StageConfig) -> dict[str, str]:
     }
 
 
-def _identity(config: StageConfig, manifest: FunctionManifest) -> dict[str, str]:
-    variables = {}
-    for field in ("signing", "verification"):
-        name = f"footnote/identity/{field}"
-        if name in manifest.grants.secrets:
-            variables[f"APP_IDENTITY__{field.upper()}_SECRET"] = secret_name(config, name)
-    return variables
+def _named_secrets(config: StageConfig, manifest: FunctionManifest) -> dict[str, str]:
+    """The stage's ids of the secrets that settings name."""
+    return {
+        SECRET_SETTINGS[name]: secret_name(config, name)
+        for name in manifest.grants.secrets
+        if name in SECRET_SETTINGS
+    }

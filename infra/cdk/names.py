@@ -27,6 +27,11 @@ def function_name(config: StageConfig, name: str) -> str:
     return f"{prefix(config)}-{name}"
 
 
+def queue_name(config: StageConfig, queue: str) -> str:
+    """The physical name of a queue."""
+    return f"{prefix(config)}-{queue}"
+
+
 def endpoint_name(config: StageConfig, model: str) -> str:
     """The name of a model's endpoint."""
     return f"{prefix(config)}-{model}"

@@ -14,6 +14,7 @@ from footnote.platform.settings import Settings
 from infra.cdk.bundling import REPOSITORY
 from infra.cdk.constructs.function import concurrency
 from infra.cdk.cost.estimate import Estimate, Load, total
+from infra.cdk.environment import SECRET_SETTINGS
 from infra.cdk.manifests import Manifests
 from local.gateway.routes import RouteTable
 from tests.support import infra
@@ -237,6 +238,21 @@ def test_each_environment_is_valid_and_holds_no_secret(synthesised, monkeypatch)
                 f"{synthesised.config.stage}/footnote/"
             ), name
         assert not any(word in key for key in variables for word in ("API_KEY=", "PASSWORD=", "TOKEN"))
+
+
+@pytest.mark.parametrize(("secret", "variable"), SECRET_SETTINGS.items())
+def test_a_setting_names_the_secret_that_it_is_told(secret, variable):
+    section, field = variable.removeprefix("APP_").lower().split("__")
+    assert getattr(getattr(Settings(), section), field) == secret
+
+
+def test_no_secret_of_a_function_is_forgotten():
+    """A secret whose id is not told would be looked for under the id of no stage."""
+    told_with_places = ("footnote/postgres/", "footnote/redis", "footnote/generation")
+    for manifest in load_manifests(REPOSITORY / "functions"):
+        for name in manifest.grants.secrets:
+            known = name in SECRET_SETTINGS or name.startswith(told_with_places)
+            assert known, f"{manifest.name} reads {name}: add it to SECRET_SETTINGS"
 
 
 def test_a_function_is_told_only_what_its_grants_allow(synthesised):

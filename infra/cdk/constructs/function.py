@@ -18,7 +18,7 @@ from infra.cdk.config import StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_resource
 from infra.cdk.constructs.logs import log_group
 from infra.cdk.environment import Places, environment
-from infra.cdk.names import bucket_name, endpoint_name, function_name
+from infra.cdk.names import bucket_name, endpoint_name, function_name, queue_name
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.network import NetworkStack
 from local.stack import readable_secrets
@@ -179,6 +179,9 @@ class FootnoteFunction(Construct):
         platform, grants = self._platform, self.manifest.grants
         self._allow_secrets()
         self._allow_rotation()
+        self._allow_queues()
+        if grants.mail and platform.config.mail is not None:
+            self._allow_mail(platform.config.mail.identity)
         if grants.postgres and platform.data.proxy is not None:
             platform.data.allow_sign_in(self.role, grants.postgres)
         actions = [action for operation in grants.bucket for action in _BUCKET_ACTIONS[operation]]
@@ -223,6 +226,28 @@ class FootnoteFunction(Construct):
                 },
             )
         )
+
+    def _allow_queues(self) -> None:
+        data, stack = self._platform.data, Stack.of(self)
+        names = self.manifest.grants.queues
+        if not names:
+            return
+        arns = [
+            stack.format_arn(service="sqs", resource=queue_name(self._platform.config, name))
+            for name in names
+        ]
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=["sqs:GetQueueUrl", "sqs:SendMessage"], resources=arns)
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[data.queue_key.key_arn]
+            )
+        )
+
+    def _allow_mail(self, identity: str) -> None:
+        arn = Stack.of(self).format_arn(service="ses", resource="identity", resource_name=identity)
+        self.role.add_to_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=[arn]))
 
     def _allow_rotation(self) -> None:
         data, rotated = self._platform.data, self.manifest.grants.rotates

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from footnote.platform.manifest import FunctionManifest
 from infra.cdk.config import StageConfig
-from infra.cdk.names import prefix
+from infra.cdk.names import queue_name
 
 
 class FunctionQueue(Construct):
@@ -31,7 +31,7 @@ class FunctionQueue(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         assert manifest.queue is not None
-        name = f"{prefix(config)}-{manifest.queue.name}"
+        name = queue_name(config, manifest.queue.name)
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",

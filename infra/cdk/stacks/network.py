@@ -86,13 +86,9 @@ class NetworkStack(Stack):
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         zones = self.vpc.availability_zones[: config.network.endpoint_zones]
         for name, service in _INTERFACES.items():
-            self.vpc.add_interface_endpoint(
-                f"{name.capitalize()}Endpoint",
-                service=service,
-                security_groups=[self.endpoints],
-                subnets=ec2.SubnetSelection(subnet_group_name="data", availability_zones=zones),
-                open=False,
-            )
+            self._interface(name, service, zones)
+        if config.mail is not None:
+            self._interface("mail", ec2.InterfaceVpcEndpointAwsService.EMAIL, zones)
         if config.atlas is not None:
             ec2.InterfaceVpcEndpoint(
                 self,
@@ -106,3 +102,12 @@ class NetworkStack(Stack):
             self.endpoints.add_ingress_rule(
                 self.functions, ec2.Port.tcp_range(1024, 65535), "Atlas by PrivateLink"
             )
+
+    def _interface(self, name: str, service: ec2.InterfaceVpcEndpointAwsService, zones: list[str]) -> None:
+        self.vpc.add_interface_endpoint(
+            f"{name.capitalize()}Endpoint",
+            service=service,
+            security_groups=[self.endpoints],
+            subnets=ec2.SubnetSelection(subnet_group_name="data", availability_zones=zones),
+            open=False,
+        )
