@@ -25,7 +25,7 @@ from local.secrets import write_private
 _LINE_BYTES = 16 * 1024 * 1024
 _START_TIME_TOLERANCE_S = 0.05
 
-Command = Callable[[], Awaitable[Any]]
+Command = Callable[..., Awaitable[Any]]
 
 logger = logging.getLogger("footnote.local.control")
 
@@ -78,14 +78,15 @@ def read_state(file: Path) -> StackState | None:
     return state if state.process() is not None else None
 
 
-def ask(state: StackState, command: str, timeout_s: float = 30.0) -> Any:
+def ask(state: StackState, command: str, timeout_s: float = 30.0, **parameters: Any) -> Any:
     """Sends a command to a running stack and returns its answer.
 
     Raises:
         NotRunning: The stack is not there any more.
         RuntimeError: The stack could not do it; the message says why.
     """
-    request = json.dumps({"token": state.control_token, "command": command}).encode() + b"\n"
+    told = {"token": state.control_token, "command": command, "parameters": parameters}
+    request = json.dumps(told).encode() + b"\n"
     try:
         with socket.create_connection((LOOPBACK, state.control_port), timeout=timeout_s) as connection:
             connection.sendall(request)
@@ -111,7 +112,7 @@ class ControlServer:
 
     async def start(self) -> int:
         """Listens; returns the port."""
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0, limit=_LINE_BYTES)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -138,7 +139,7 @@ class ControlServer:
         if command is None:
             return {"error": f"no such command: {request.get('command')}"}
         try:
-            return {"result": await command()}
+            return {"result": await command(**request.get("parameters", {}))}
         except Exception as error:
             logger.exception("control command failed")
             return {"error": f"{type(error).__name__}: {error}"}

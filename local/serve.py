@@ -133,7 +133,12 @@ async def serve(config: StackConfig, known: StackSecrets, report: LineReporter) 
         }
 
     control = ControlServer(
-        {"status": status, "dead-letters": gateway.dead_letters, "redrive": gateway.redrive}
+        {
+            "status": status,
+            "dead-letters": gateway.dead_letters,
+            "redrive": gateway.redrive,
+            "invoke": gateway.invoke,
+        }
     )
     port = await control.start()
 

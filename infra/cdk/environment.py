@@ -99,7 +99,7 @@ def _postgres(config: StageConfig, role: str, places: Places) -> dict[str, str]:
 
 
 def _events(config: StageConfig, manifest: FunctionManifest) -> dict[str, str]:
-    variables = {}
+    variables: dict[str, str] = {}
     if manifest.grants.queues:
         variables |= {"APP_EVENTS__QUEUE": queue_name(config, "events"), "APP_EVENTS__REGION": config.region}
     if manifest.grants.mail and config.mail is not None:

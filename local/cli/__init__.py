@@ -12,6 +12,7 @@ from local.cli import (
     environment,
     evaluation,
     explanation,
+    invocation,
     lifecycle,
     logs,
     mail,
@@ -42,6 +43,7 @@ def build_app() -> typer.Typer:
     app.command()(mail.mail)
     app.command()(evaluation.evaluate)
     app.command()(environment.env)
+    app.command()(invocation.invoke)
     app.add_typer(queue.app, name="queue")
     app.add_typer(cost.app, name="cost")
     return app

@@ -100,6 +100,21 @@ class Gateway:
         """The environments of each function (process ids) and what lies in the queues."""
         return {"functions": self._runtime.status(), "queues": self._cloud.status()}
 
+    async def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Calls one function with an event; a streamed answer is told when it is complete.
+
+        Raises:
+            ValueError: There is no such function.
+        """
+        known = sorted(each.name for each in self._manifests if each.kind != "container")
+        if function not in known:
+            raise ValueError(f"no function is called {function}; there are: {', '.join(known)}")
+        result = await self._runtime.invoke(function, event)
+        payload = result.payload
+        if result.stream is not None:
+            payload = b"".join([chunk async for chunk in result.stream])
+        return {"payload": payload.decode(errors="replace"), "function_error": result.function_error}
+
     async def dead_letters(self) -> list[dict[str, Any]]:
         """Messages that were given up: queue, id, body, when sent (seconds since the epoch)."""
         return self._cloud.dead_letters()
