@@ -20,7 +20,13 @@ from footnote.models.usage import Kind
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
-from footnote.platform.settings import EvaluationSettings, GenerationSettings, PostgresSettings, Settings
+from footnote.platform.settings import (
+    EvaluationSettings,
+    GenerationSettings,
+    PostgresSettings,
+    RerankingSettings,
+    Settings,
+)
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
@@ -78,10 +84,11 @@ def evaluator(database: Database, pause_s: float, log: Path | None, **settings: 
     subject = SlowSubject(pause_s, log)
     store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
     model = GenerationSettings(base_url="http://127.0.0.1:9", model="model")
-    clock, every = SystemClock(), Settings(environment="test", evaluation=limits, generation=model)
+    reranker = RerankingSettings(endpoint_name="reranker")
+    every = Settings(environment="test", evaluation=limits, generation=model, reranking=reranker)
     quota = PostgresQuotaStore(database, "enterprise")
-    charges = QuestionCharges(store, quota, FixedPrices(), every, clock)
-    return Evaluator(store, lambda overrides: subject, charges, limits, clock)
+    charges = QuestionCharges(store, quota, FixedPrices(), every)
+    return Evaluator(store, lambda overrides: subject, charges, limits, SystemClock())
 
 
 async def main(host: str, port: str, name: str, password: str, log: str) -> None:
