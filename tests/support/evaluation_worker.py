@@ -35,6 +35,12 @@ from tests.support.metering import FixedPrices
 
 USED: dict[Kind, int] = {"input_tokens": 900, "cached_tokens": 400, "output_tokens": 30, "rerank_calls": 2}
 """What an answer is said to have used."""
+MEASURED = Settings(
+    environment="test",
+    generation=GenerationSettings(base_url="http://127.0.0.1:9", model="model"),
+    reranking=RerankingSettings(endpoint_name="reranker"),
+)
+"""What is said to be measured: a model and a reranker."""
 
 
 class SlowSubject:
@@ -83,9 +89,7 @@ def evaluator(database: Database, pause_s: float, log: Path | None, **settings: 
     """One that works on real runs."""
     subject = SlowSubject(pause_s, log)
     store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
-    model = GenerationSettings(base_url="http://127.0.0.1:9", model="model")
-    reranker = RerankingSettings(endpoint_name="reranker")
-    every = Settings(environment="test", evaluation=limits, generation=model, reranking=reranker)
+    every = MEASURED.model_copy(update={"evaluation": limits})
     quota = PostgresQuotaStore(database, "enterprise")
     charges = QuestionCharges(store, quota, FixedPrices(), every)
     return Evaluator(store, lambda overrides: subject, charges, limits, SystemClock())

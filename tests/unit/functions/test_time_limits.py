@@ -33,8 +33,13 @@ def test_a_hold_of_a_question_outlives_the_question(settings):
 
 def test_a_question_is_bounded_by_the_windows_of_its_models(settings):
     question = golden_question(new_id(), "Who?", (("user", "A"), ("assistant", "B")))
-    # Without a model nothing is reserved of what only it uses.
-    assert set(bounds(settings, question).units(PRICES)) == {Meter.EMBEDDING_TOKENS, Meter.COST}
+    # Without a model sentences of documents answer: nothing is reserved of what only models use.
+    assert set(bounds(settings, question).units(PRICES)) == {
+        Meter.EMBEDDING_TOKENS,
+        Meter.INPUT_TOKENS,
+        Meter.OUTPUT_TOKENS,
+        Meter.COST,
+    }
     generation = settings.generation.model_copy(
         update={"base_url": "http://127.0.0.1:9", "self_hosted": True}
     )
@@ -50,5 +55,5 @@ def test_a_question_is_bounded_by_the_windows_of_its_models(settings):
         Meter.COMPUTE_MS,
         Meter.COST,
     }
-    # One answer, and a follow-up worded anew for the search and for the answer.
-    assert units[Meter.INPUT_TOKENS] == 3 * settings.generation.context_tokens
+    # One answer, a follow-up worded anew for the search and for the answer, and the answer without a model.
+    assert units[Meter.INPUT_TOKENS] == (3 + 1) * settings.generation.context_tokens

@@ -50,8 +50,10 @@ _PLATFORM_BUDGET = "The service takes on no evaluations right now."
 
 # What one question asks of models at most: searched twice, answered once, and its answer compared.
 _SEARCHES = 2
+_NO_MODEL = "extractive"
 _REWRITING_TOKENS = 128
 _ANSWER_TOKENS = 512
+_REMAINDER_TOKENS = 100
 _EMBEDDED_TEXTS = 96
 
 
@@ -154,20 +156,28 @@ def hold_id_of(run_id: UUID, position: int) -> UUID:
 
 
 def bounds(settings: Settings, question: GoldenQuestion) -> Bounds:
-    """What a question uses at most; no model takes in more than its window."""
-    generation, window = settings.generation, settings.embedding.window_tokens
-    rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
-    calls = 1 + rewritings if generation.base_url else 0
-    prompt_tokens = calls * generation.context_tokens
+    """What a question uses at most, also where the model fails and sentences of documents answer.
+
+    No model takes in more than its window.
+    """
+    generation, texts = settings.generation, _EMBEDDED_TEXTS + len(question.answers)
     models = {
-        Meter.EMBEDDING_TOKENS: (_EMBEDDED_TEXTS + len(question.answers)) * window,
-        Meter.RERANK_CALLS: _SEARCHES * rerank_calls(settings),
-        Meter.INPUT_TOKENS: prompt_tokens,
-        Meter.CACHED_TOKENS: prompt_tokens,
-        Meter.OUTPUT_TOKENS: (_ANSWER_TOKENS + rewritings * _REWRITING_TOKENS) if calls else 0,
-        Meter.COMPUTE_MS: 1000 * settings.evaluation.question_s if calls and generation.self_hosted else 0,
+        (Meter.EMBEDDING_TOKENS, ANY): texts * settings.embedding.window_tokens,
+        (Meter.RERANK_CALLS, ANY): _SEARCHES * rerank_calls(settings),
+        (Meter.INPUT_TOKENS, _NO_MODEL): generation.context_tokens,
+        (Meter.OUTPUT_TOKENS, _NO_MODEL): _ANSWER_TOKENS + _REMAINDER_TOKENS,
     }
-    return Bounds({}, {(meter, ANY): units for meter, units in models.items()})
+    if generation.base_url:
+        rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
+        prompt_tokens = (1 + rewritings) * generation.context_tokens
+        compute_ms = 1000 * settings.evaluation.question_s if generation.self_hosted else 0
+        models |= {
+            (Meter.INPUT_TOKENS, generation.model): prompt_tokens,
+            (Meter.CACHED_TOKENS, generation.model): prompt_tokens,
+            (Meter.OUTPUT_TOKENS, generation.model): _ANSWER_TOKENS + rewritings * _REWRITING_TOKENS,
+            (Meter.COMPUTE_MS, generation.model): compute_ms,
+        }
+    return Bounds({}, models)
 
 
 def check_switched_on(terms: Terms) -> None:
