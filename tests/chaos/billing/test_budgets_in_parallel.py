@@ -1,4 +1,4 @@
-"""Hard stops under concurrency: of an organization and of the platform, while budgets change (reliability.md, l)."""
+"""Hard stops of organizations and the platform are exact, while budgets change too (reliability.md, l)."""
 
 import itertools
 from dataclasses import replace

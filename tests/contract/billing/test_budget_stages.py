@@ -213,19 +213,8 @@ async def test_organizations_see_and_change_their_own_alone(migrated_database, c
     assert await store.override(other, Override("normal", datetime(2027, 6, 2, tzinfo=UTC), "x"), "x") is None
 
 
-def test_what_was_recorded_never_changes(dsn, clock, migrated_database, organization):
-    with psycopg.connect(dsn, autocommit=True) as superuser:
-        superuser.execute(
-            "INSERT INTO billing.budget_events (organization_id, number, kind, reason, figures)"
-            " VALUES (%s, 1, 'stage', 'a test', '{}')",
-            (organization.organization_id,),
-        )
-        with pytest.raises(psycopg.errors.RaiseException, match="never changed"):
-            superuser.execute("UPDATE billing.budget_events SET reason = 'another'")
+def test_what_was_recorded_never_changes(clock, migrated_database):
     with psycopg.connect(migrated_database.dsn(), autocommit=True) as app:
-        for statement in (
-            "UPDATE billing.budget_events SET reason = ''",
-            "DELETE FROM billing.budget_events",
-        ):
+        for statement in ("UPDATE billing.budget_events SET reason = ''", "DELETE FROM billing.budget_events"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement)
