@@ -1,4 +1,4 @@
-"""Prices, costs and budgets."""
+"""Costs and budgets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,10 @@ from footnote.composition.billing import Billing
 if TYPE_CHECKING:
     from footnote.billing.budgets import Budgeter, Budgets
     from footnote.stores.postgres.budgets import PostgresBudgetJobs
-    from footnote.stores.postgres.prices import PostgresPrices
 
 
 class Costs(Billing):
     """Services of what models cost."""
-
-    @cached_property
-    def prices(self) -> PostgresPrices:
-        """What models cost the platform."""
-        from footnote.stores.postgres.prices import PostgresPrices
-
-        return PostgresPrices(self.database, self.clock, self.settings.billing.prices_keep_s)
 
     @cached_property
     def budgets(self) -> Budgets:
