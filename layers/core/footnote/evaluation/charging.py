@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 from footnote.billing import ANY, Bounds, PriceList, Prices, used_lines
 from footnote.evaluation.models import GoldenQuestion, Lease, PendingQuestion
 from footnote.evaluation.ports import RunQueue
-from footnote.knowledge.metering import rerank_calls
+from footnote.knowledge import rerank_calls
 from footnote.models import ModelUsage, collecting_usage
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ServiceUnavailable
