@@ -11,7 +11,8 @@ from local.gateway.responses import Headers
 
 _ALLOWED_HEADERS = b"Authorization,Content-Type,Idempotency-Key,X-Device-Id,X-Request-ID"
 _EXPOSED_HEADERS = (
-    b"X-Request-ID,Retry-After,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
+    b"X-Request-ID,Retry-After,Idempotency-Replayed,"
+    b"RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
 )
 _MAX_AGE_S = b"600"
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from tests.support.ingestion import World
 from tests.support.organizations import new_organization, open_database
 
-SCHEMAS = ["core", "knowledge", "chat", "evaluation", "quota"]
+SCHEMAS = ["core", "knowledge", "chat", "evaluation", "quota", "billing"]
 PROBE = "row_level_security_probe"
 NOBODY = "nobody"
 EVALUATION = """
@@ -54,6 +54,33 @@ QUOTA = """
     VALUES (%(o)s, gen_random_uuid(), 'https://example.com', '{*}');
     INSERT INTO quota.deliveries (organization_id, consumer, event_id, claimed_until)
     VALUES (%(o)s, 'a consumer', 'an event', now())
+"""
+
+BILLING = """
+    INSERT INTO billing.budgets (organization_id) VALUES (%(o)s);
+    INSERT INTO billing.budget_events (organization_id, number, kind, reason, figures)
+    VALUES (%(o)s, 1, 'stage', 'a reason', '{}');
+    INSERT INTO billing.profiles (organization_id) VALUES (%(o)s);
+    INSERT INTO billing.subscriptions (
+        organization_id, subscription_id, plan, plan_version, provider, status, anchor, period_start,
+        period_end)
+    VALUES (%(o)s, gen_random_uuid(), 'pro', 1, 'manual', 'active', now(), now(), now() + interval '1 month');
+    INSERT INTO billing.subscription_events (organization_id, event_id, subscription_id, kind)
+    VALUES (%(o)s, gen_random_uuid(), gen_random_uuid(), 'subscribed');
+    INSERT INTO billing.requests (organization_id, key, request_hash) VALUES (%(o)s, 'a key', '');
+    INSERT INTO billing.plan_charges (
+        organization_id, charge_id, period_start, kind, name, plan, plan_version, starts_at, ends_at,
+        amount_cents)
+    VALUES (%(o)s, gen_random_uuid(), now(), 'fee', 'a plan', 'pro', 1, now(), now(), 1);
+    INSERT INTO billing.periods (organization_id, period_start, period_end, plan, plan_version, provider)
+    VALUES (%(o)s, now(), now() + interval '1 month', 'pro', 1, 'manual');
+    INSERT INTO billing.invoices (
+        organization_id, invoice_id, number, period_start, period_end, issued_at, due_at, provider, currency,
+        total_cents, cutoff, xmin_bound, digest, ledger_rows, document)
+    VALUES (%(o)s, gen_random_uuid(), 'FN-1', now(), now(), now(), now(), 'manual', 'USD', 1, now(), '1',
+            sha256(''), 0, '{}');
+    INSERT INTO billing.invoice_payments (organization_id, invoice_id)
+    SELECT organization_id, invoice_id FROM billing.invoices WHERE organization_id = %(o)s
 """
 
 
@@ -128,7 +155,7 @@ def add_caches(superuser, ids):
 
 
 def add_quota(superuser, ids):
-    for statement in QUOTA.split(";"):
+    for statement in [*QUOTA.split(";"), *BILLING.split(";")]:
         superuser.execute(statement, ids)
 
 

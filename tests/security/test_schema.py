@@ -10,9 +10,12 @@ GLOBAL_TABLES = {
     "knowledge.embedding_models": "names of models; nothing of anybody",
     "quota.plans": "what everybody may subscribe to",
     "quota.platform_budget": "the platform's own; one row",
+    "billing.invoice_counters": "the seller's own; reached through a function alone",
     "quota.platform_windows": "the platform's own: sums over all organizations in sixteen parts",
     "billing.price_versions": "what models cost the platform",
     "billing.prices": "what models cost the platform",
+    "billing.platform_budget": "the platform's own; one row, reached through functions alone",
+    "billing.platform_budget_events": "the platform's own; reached through functions alone",
 }
 LOGINS = ("footnote_app", "footnote_auth", "footnote_jobs", "footnote_indexer")
 # The job that builds indexes owns the table of vectors: nobody else may create an index on it.
@@ -171,6 +174,21 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "quota.outbox": "INSERT SELECT",
         "quota.processed_events": "INSERT SELECT",
         "quota.usage_daily": "INSERT SELECT UPDATE",
+        "billing.price_versions": "SELECT",
+        "billing.prices": "SELECT",
+        "billing.budgets": "INSERT SELECT UPDATE",
+        "billing.budget_events": "INSERT SELECT",
+        "billing.platform_budget": None,
+        "billing.platform_budget_events": None,
+        "billing.profiles": "INSERT SELECT UPDATE",
+        "billing.subscriptions": "INSERT SELECT UPDATE",
+        "billing.periods": "INSERT SELECT UPDATE",
+        "billing.subscription_events": "INSERT SELECT",
+        "billing.requests": "INSERT SELECT",
+        "billing.plan_charges": "INSERT SELECT",
+        "billing.invoices": "INSERT SELECT",
+        "billing.invoice_payments": "SELECT",
+        "billing.invoice_counters": None,
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow

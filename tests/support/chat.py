@@ -8,7 +8,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from footnote.chat import Answer, ChatQuestion, Event
-from footnote.models import EmbeddingModel, GenerationDelta, GenerationRequest, PassageVectors
+from footnote.models import (
+    EmbeddingModel,
+    GenerationDelta,
+    GenerationRequest,
+    PassageVectors,
+    Usage,
+    report_usage,
+)
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ModelUnavailable
 
@@ -63,7 +70,7 @@ def _vector(text: str) -> list[float]:
 
 
 class ScriptedGenerator:
-    """A generation model whose answer is known.
+    """A generation model whose answer is known; it reports what it uses as an adapter does.
 
     Args:
         deltas: What it yields; an exception is raised at its place, a callable is awaited.
@@ -82,18 +89,24 @@ class ScriptedGenerator:
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationDelta, None]:
         self.requests.append(request)
         self.closed = False
+        usage = Usage(len(request.question) // 4, 0)  # until it is told, what it must have been
         try:
             for delta in self._deltas:
                 if isinstance(delta, BaseException):
                     raise delta
                 if isinstance(delta, str):
-                    yield GenerationDelta(delta)
-                elif isinstance(delta, GenerationDelta):
+                    delta = GenerationDelta(delta)  # noqa: PLW2901
+                if isinstance(delta, GenerationDelta):
+                    written = usage.output_tokens + len(delta.text) // 4
+                    usage = delta.usage if delta.finished else Usage(usage.input_tokens, written)
                     yield delta
                 else:
                     await delta()  # type: ignore[operator]
         finally:
             self.closed = True
+            report_usage("input_tokens", self.name, usage.input_tokens)
+            report_usage("cached_tokens", self.name, usage.cached_tokens)
+            report_usage("output_tokens", self.name, usage.output_tokens)
 
 
 def finished(text: str = "", **options: Any) -> GenerationDelta:

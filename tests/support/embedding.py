@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 
-from footnote.models import EmbeddingModel, PassageVectors
-from functions.embedding.backends import Item, Kind
+from footnote.models import EmbeddingModel, PassageVectors, report_usage
+from functions.embedding.backends import Embedded, Item, Kind
 from functions.embedding.backends.onnx import OnnxBackend
 from functions.embedding.build import ensure
 from local.paths import cache_directory
@@ -43,9 +43,13 @@ class InProcessEmbedder:
         items = list(map(Item, texts, spans))
         return [
             PassageVectors(one.vector.tolist(), [] if one.spans is None else one.spans.tolist())
-            for one in await asyncio.to_thread(self._backend.embed, items, "passage")
+            for one in await self._run(items, "passage")
         ]
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> list[list[float]]:
-        embedded = await asyncio.to_thread(self._backend.embed, [Item(text) for text in texts], kind)
-        return [one.vector.tolist() for one in embedded]
+        return [one.vector.tolist() for one in await self._run([Item(text) for text in texts], kind)]
+
+    async def _run(self, items: Sequence[Item], kind: Kind) -> Sequence[Embedded]:
+        embedded = await asyncio.to_thread(self._backend.embed, items, kind)
+        report_usage("embedding_tokens", self._backend.description.model, sum(one.tokens for one in embedded))
+        return embedded

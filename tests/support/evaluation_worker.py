@@ -20,7 +20,13 @@ from footnote.models.usage import Kind
 from footnote.platform.clock import SystemClock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
-from footnote.platform.settings import EvaluationSettings, GenerationSettings, PostgresSettings, Settings
+from footnote.platform.settings import (
+    EvaluationSettings,
+    GenerationSettings,
+    PostgresSettings,
+    RerankingSettings,
+    Settings,
+)
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
@@ -29,6 +35,12 @@ from tests.support.metering import FixedPrices
 
 USED: dict[Kind, int] = {"input_tokens": 900, "cached_tokens": 400, "output_tokens": 30, "rerank_calls": 2}
 """What an answer is said to have used."""
+MEASURED = Settings(
+    environment="test",
+    generation=GenerationSettings(base_url="http://127.0.0.1:9", model="model"),
+    reranking=RerankingSettings(endpoint_name="reranker"),
+)
+"""What is said to be measured: a model and a reranker."""
 
 
 class SlowSubject:
@@ -77,11 +89,10 @@ def evaluator(database: Database, pause_s: float, log: Path | None, **settings: 
     """One that works on real runs."""
     subject = SlowSubject(pause_s, log)
     store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
-    model = GenerationSettings(base_url="http://127.0.0.1:9", model="model")
-    clock, every = SystemClock(), Settings(environment="test", evaluation=limits, generation=model)
+    every = MEASURED.model_copy(update={"evaluation": limits})
     quota = PostgresQuotaStore(database, "enterprise")
-    charges = QuestionCharges(store, quota, FixedPrices(), every, clock)
-    return Evaluator(store, lambda overrides: subject, charges, limits, clock)
+    charges = QuestionCharges(store, quota, FixedPrices(), every)
+    return Evaluator(store, lambda overrides: subject, charges, limits, SystemClock())
 
 
 async def main(host: str, port: str, name: str, password: str, log: str) -> None:

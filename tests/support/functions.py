@@ -38,9 +38,13 @@ class FunctionClient:
         body: Any = None,
         *,
         more_headers: dict[str, str] | None = None,
+        claims: dict[str, str] | None = None,
+        address: str = "",
         **options: Any,
     ) -> httpx.Response:
-        """One request of `context`'s member, or without identity."""
-        authorized = request_context(context) if context else {"requestId": str(new_id())}
+        """One request of `context`'s member, or without identity; `claims` are added to the authorizer's."""
+        authorized = request_context(context, **(claims or {})) if context else {"requestId": str(new_id())}
+        if address:
+            authorized["identity"] = {"sourceIp": address}
         headers = {"x-amzn-request-context": json.dumps(authorized), **(more_headers or {})}
         return await self._client.request(method, path, json=body, headers=headers, **options)

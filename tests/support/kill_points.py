@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from footnote.platform.errors import ServiceUnavailable
 from tests.support.postgres import TestDatabase
 
 
@@ -35,6 +36,21 @@ class Deadly:
     def step(self) -> None:
         if next(self._calls) == self._fatal:
             raise Killed
+
+
+class Forgetful(Deadly):
+    """The n-th call does what it is asked for, and its answer is lost on the way."""
+
+    def function(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def wrapped(*args: Any) -> Any:
+            answer = await call(*args)
+            try:
+                self.step()
+            except Killed:
+                raise ServiceUnavailable("The answer was lost.") from None
+            return answer
+
+        return wrapped
 
 
 class _Wrapped:

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from multiprocessing.connection import Connection, wait
+from types import MappingProxyType
 from typing import Any
 
 from footnote.composition import Container
@@ -30,6 +31,8 @@ from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.clock import ManualClock
 from tests.support.postgres import TestDatabase
+
+PATIENT = MappingProxyType({"statement_timeout_ms": 8_000, "lock_timeout_ms": 6_000})
 
 
 class KillPoint(IntEnum):
@@ -87,6 +90,15 @@ class _DyingDatabase(Database):
     """Calls `before_commit` as the last thing in a transaction."""
 
     before_commit: Callable[[Cursor], Any] | None = None
+
+    async def tenant_call(
+        self, context: OrganizationContext, statement: str, values: Mapping[str, Any]
+    ) -> Any:
+        if self.before_commit is None:
+            return await super().tenant_call(context, statement, values)
+        async with self.tenant_tx(context) as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchone()
 
     @asynccontextmanager
     async def tenant_tx(self, context: OrganizationContext, **options: Any) -> AsyncIterator[Cursor]:
@@ -206,14 +218,15 @@ class Processes:
     Args:
         database: Where.
         count: Processes at the same time.
-        settings: Fields of `PostgresSettings` that differ.
+        settings: Fields of `PostgresSettings` that differ. Time limits are long: a busy machine must not
+            look like a database that is down.
         on_step: Called with each step, as soon as it is told.
         redis: Port and password; with them each request is counted by the rate limiter first.
     """
 
     database: TestDatabase
     count: int = 4
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=lambda: PATIENT)
     on_step: Callable[[Step], None] | None = None
     redis: tuple[int, str] | None = None
 

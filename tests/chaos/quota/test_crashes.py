@@ -26,7 +26,6 @@ from tests.support.quota_workers import KillPoint, Processes, outcomes, tasks_of
 
 KILLS = 20
 REQUESTS, K = (500, 100) if NIGHTLY else (100, 40)
-PATIENT = {"statement_timeout_ms": 5_000, "lock_timeout_ms": 4_000}
 
 
 def keyed_tasks(context, count):
@@ -63,7 +62,7 @@ def settle_down(database, context, steps, tasks):
     assert_books_agree(database.superuser_dsn)
     served = {step.number for step in steps if step.kind == "ok"}
     rest = [replace(task, kill_at=None) for task in tasks if task.number not in served]
-    return [*steps, *Processes(database, settings=PATIENT).run(rest)]
+    return [*steps, *Processes(database).run(rest)]
 
 
 @pytest.mark.timeout(300)
@@ -153,7 +152,7 @@ def test_backends_killed_and_terminated_leave_exact_books(durable_cluster, durab
 
     counter = itertools.count(1)
     tasks = [replace(task, pause_s=0.01, back_off_s=0.1) for task in keyed_tasks(context, 300)]
-    steps = Processes(durable_database, settings=PATIENT, on_step=strike).run(tasks)
+    steps = Processes(durable_database, on_step=strike).run(tasks)
     assert len(struck) >= 3
     wait_until_ready(durable_cluster)
     steps = settle_down(durable_database, context, steps, tasks)
@@ -177,7 +176,7 @@ def test_a_restart_of_the_server_in_the_middle_loses_nothing(durable_cluster, du
             durable_cluster.engine.start()
 
     tasks = [replace(task, pause_s=0.005) for task in keyed_tasks(context, 200)]
-    steps = Processes(durable_database, settings=PATIENT, on_step=restart).run(tasks)
+    steps = Processes(durable_database, on_step=restart).run(tasks)
     wait_until_ready(durable_cluster)
     steps = settle_down(durable_database, context, steps, tasks)
     charged = charged_numbers(dsn)

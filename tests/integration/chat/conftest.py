@@ -57,7 +57,14 @@ def make_chat(database, embedder, search_store, conversations):
     """Makes the orchestrator of a process; `grounded` and `free` are the models it has, if any."""
 
     def make(
-        grounded=None, free=None, embedder=embedder, conversations=conversations, rewriter=None, **settings
+        grounded=None,
+        free=None,
+        embedder=embedder,
+        conversations=conversations,
+        rewriter=None,
+        charges=None,
+        answers=None,
+        **settings,
     ):
         extractive = ExtractiveAnswerer(embedder, search_store)
         writer = grounded(extractive) if grounded else extractive
@@ -71,6 +78,8 @@ def make_chat(database, embedder, search_store, conversations):
             settings=ChatSettings(**settings),
             prompt_version="test-1",
             rewriter=rewriter,
+            charges=charges,
+            answers=answers,
         )
         return Chat(orchestrator, extractive)
 

@@ -13,6 +13,7 @@ from footnote.platform.settings import Settings
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.chat import ScriptedGenerator
 from tests.support.corpus import Text, index
+from tests.support.metering import FixedPrices
 from tests.support.organizations import new_member, new_organization
 
 QUESTION = "When was the lighthouse of Farol built?"
@@ -32,7 +33,7 @@ async def make_services(database, embedder, redis_server):
             caches=caches,
         )
         services = Container(settings)
-        own = {"database": database, "embedder": embedder}
+        own = {"database": database, "embedder": embedder, "prices": FixedPrices()}
         secrets = StaticSecrets({"redis": redis_server.password})
         services.__dict__ |= {**own, "secrets": secrets, **(replaced or {})}
         made.append(services)
@@ -75,9 +76,10 @@ async def test_its_events_are_those_of_any_answer_at_no_tokens(services, knowing
     await ask(services, knowing)
     events = [event async for event in services.chat.stream(knowing, ChatQuestion(QUESTION))]
     assert isinstance(events[0], Retrieval)
-    assert events[-2] == Usage(0, 0)
     assert isinstance(events[-1], Done)
     answer = events[-1].answer
+    assert events[-2] == Usage(0, 0, cost=answer.metadata.cost)
+    assert answer.metadata.cost.total_micro_usd == 0
     assert "".join(event.text for event in events if isinstance(event, Token)) == answer.text
     assert tuple(event.source for event in events if isinstance(event, Citation)) == answer.sources
 

@@ -13,7 +13,7 @@ from functions.chat.handler import app
 from functions.search.handler import app as search_app
 from tests.support.clock import ManualClock
 from tests.support.functions import FunctionClient
-from tests.support.metering import entitle
+from tests.support.metering import FixedPrices, entitle
 from tests.support.wire import serving
 
 QUESTION = "When was the lighthouse of Farol built?"
@@ -58,7 +58,7 @@ def make_services(database, embedder, models, clock, monkeypatch):
             reranking=RerankingSettings(endpoint_name=""),
         )
         container = Container(settings, clock)
-        container.__dict__ |= {"database": database, "embedder": embedder}
+        container.__dict__ |= {"database": database, "embedder": embedder, "prices": FixedPrices()}
         monkeypatch.setattr("functions.chat.routes.container", lambda: container)
         return container
 

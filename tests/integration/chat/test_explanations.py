@@ -22,6 +22,7 @@ from functions.chat.handler import app
 from tests.support.chat import QUESTION, NoEmbedder, ScriptedGenerator, answer_of
 from tests.support.corpus import FIRST_PAGE, Text, index
 from tests.support.functions import FunctionClient
+from tests.support.metering import FixedPrices
 from tests.support.organizations import new_member, new_organization
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -54,6 +55,7 @@ async def make_services(database, embedder, redis_server):
         services = Container(Settings(environment="test", redis=redis))
         secrets = StaticSecrets({"redis": redis_server.password})
         services.__dict__ |= {"database": database, "embedder": embedder, "secrets": secrets}
+        services.__dict__["prices"] = FixedPrices()
         made.append(services)
         return services
 

@@ -8,7 +8,6 @@ from functions.evaluations.handler import app
 from tests.support.corpus import BAKERY, FAROL, index
 from tests.support.embedding import InProcessEmbedder
 from tests.support.functions import FunctionClient
-from tests.support.metering import FixedPrices
 from tests.support.organizations import new_organization
 
 QUESTIONS = [
@@ -36,7 +35,7 @@ def services(database, embedder, monkeypatch):
     """The container of one warm process."""
     settings = Settings(environment="test", evaluation=EvaluationSettings(retry_s=0.0))
     container = Container(settings)
-    container.__dict__ |= {"database": database, "embedder": embedder, "prices": FixedPrices()}
+    container.__dict__ |= {"database": database, "embedder": embedder}
     for part in ("sets", "runs", "gates"):
         monkeypatch.setattr(f"functions.evaluations.{part}.container", lambda: container)
     return container

@@ -18,6 +18,11 @@ REVISIONS = (
     "0006_evaluations",
     "0007_provenance",
     "0008_sentence_vectors",
+    "0009_quota",
+    "0010_billing",
+    "0011_outbox",
+    "0012_costs",
+    "0013_payments",
 )
 
 # Everything that makes up a schema, in words. Rights are spelled out: an empty list means the default ones.

@@ -10,6 +10,7 @@ from functions.documents.handler import app as documents_app
 from functions.search.handler import app as search_app
 from tests.support.functions import FunctionClient
 from tests.support.ingestion import World
+from tests.support.metering import FixedPrices
 from tests.support.organizations import new_organization
 
 
@@ -23,6 +24,7 @@ def api(world, monkeypatch):
     """Clients of the functions; all share one warm process, and so one connection."""
     container = Container(Settings(environment="test"))
     container.__dict__ |= {"database": world.database, "embedder": world.embedder, "objects": world.bucket}
+    container.__dict__["prices"] = FixedPrices()
     for function in ("documents", "search"):
         monkeypatch.setattr(f"functions.{function}.routes.container", lambda: container)
     return SimpleNamespace(documents=FunctionClient(documents_app), search=FunctionClient(search_app))

@@ -226,13 +226,13 @@ async def test_limits_and_filters_reach_the_store(api, world, organization):
 async def test_a_broken_database_is_a_503_without_details(api, world, organization):
     world.database._settings = world.database._settings.model_copy(update={"port": 1})
     await world.database.close()
-    for client, method, path, body in (
-        (api.search, "POST", "/search", {"query": "harbour"}),
-        (api.documents, "GET", "/documents", None),
-        (api.documents, "POST", "/documents", {"filename": "a.txt"}),
+    for client, method, path, body, code in (
+        (api.search, "POST", "/search", {"query": "harbour"}, "SERVICE_UNAVAILABLE"),
+        (api.documents, "GET", "/documents", None, "SERVICE_UNAVAILABLE"),
+        (api.documents, "POST", "/documents", {"filename": "a.txt"}, "QUOTA_UNAVAILABLE"),
     ):
         response = await client.call(organization, method, path, body)
-        assert (response.status_code, response.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert (response.status_code, response.json()["code"]) == (503, code)
         assert response.headers["retry-after"]
         assert "127.0.0.1" not in response.text
         assert "psycopg" not in response.text

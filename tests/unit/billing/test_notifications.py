@@ -107,11 +107,13 @@ def test_nothing_of_a_name_is_taken_for_markup_or_for_a_header():
 
 
 def test_budgets_and_webhooks_in_words():
-    words = wording(
-        event("budget.stage", stage="soft", threshold=80, spent=8_000_000, limit=10_000_000), "Acme"
-    )
-    assert words.subject == "[Footnote] 80 % of the budget is spent (stage: soft): Acme"
+    spent = {"spent": 8_000_000, "limit": 10_000_000}
+    words = wording(event("budget.threshold", threshold=80, **spent), "Acme")
+    assert words.subject == "[Footnote] 80 % of the budget is spent: Acme"
     assert "$8.00 of $10.00" in words.text
+    words = wording(event("budget.stage", stage="soft", **spent), "Acme")
+    assert words.subject == "[Footnote] The budget's stage is soft now: Acme"
+    assert "at less cost" in words.text
     assert wording(event("budget.changed"), "Acme") is not None
     words = wording(event("webhook.disabled", url="https://a.example/", reason="410"), "Acme")
     assert "https://a.example/" in words.text

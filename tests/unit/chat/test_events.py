@@ -27,7 +27,8 @@ def test_any_text_comes_out_as_it_went_in(text):
 
 
 def test_every_event_has_its_name_and_its_fields():
-    assert parse(server_sent_event(Usage(12, 3))) == ("usage", {"input_tokens": 12, "output_tokens": 3})
+    tokens = {"input_tokens": 12, "output_tokens": 3, "cached_tokens": 4}
+    assert parse(server_sent_event(Usage(12, 3, 4))) == ("usage", {**tokens, "cost": None})
     assert parse(server_sent_event(Restart("again"))) == ("restart", {"reason": "again"})
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from local.aws.ses import SesService
 from local.cli import build_app
 from local.cli.documents import chosen_files
 from local.cli.output import console, print_answer
+from local.paths import DataPaths
 
 
 def source(**parts: Any) -> dict[str, Any]:
@@ -53,6 +55,26 @@ def test_without_a_stack_the_way_out_is_named(arguments: list[str], tmp_path: Pa
     result = CliRunner().invoke(build_app(), [*arguments, "--data-dir", str(tmp_path)])
     assert result.exit_code == 1
     assert "make run" in result.output
+
+
+async def test_mail_is_listed_and_shown(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    simple = {
+        "Subject": {"Data": "80 % [used]"},
+        "Body": {"Text": {"Data": "Eighty of a hundred.\n"}, "Html": {"Data": "<p>80</p>"}},
+    }
+    content = {"FromEmailAddress": "us@a.example", "Content": {"Simple": simple}}
+    for name in ("one", "two"):
+        to = {"Destination": {"ToAddresses": [f"{name}@b.example"]}}
+        await SesService(DataPaths(tmp_path).mail).send(content | to)
+    runner = CliRunner()
+    listed = runner.invoke(build_app(), ["mail", "--data-dir", str(tmp_path)]).output
+    assert "1  one@b.example  80 % [used]" in listed
+    assert "2 mails" in listed
+    shown = runner.invoke(build_app(), ["mail", "2", "--data-dir", str(tmp_path)]).output
+    assert "To: two@b.example" in shown
+    assert "Eighty of a hundred." in shown
+    assert runner.invoke(build_app(), ["mail", "3", "--data-dir", str(tmp_path)]).exit_code == 1
 
 
 def test_an_unknown_log_is_answered_with_those_there_are(tmp_path: Path) -> None:

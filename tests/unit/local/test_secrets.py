@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from local.secrets import SIGNING_SECRET, VERIFICATION_SECRET, load_or_create
+from local.stack import WEBHOOKS_SECRET
 
 
 def test_secrets_are_kept_and_only_the_owner_reads_them(tmp_path: Path) -> None:
@@ -56,3 +58,16 @@ def test_a_role_of_a_newer_version_gets_its_password(tmp_path: Path) -> None:
     assert completed.roles.keys() == known.roles.keys()
     assert {**completed.roles, "footnote_indexer": known.roles["footnote_indexer"]} == known.roles
     assert load_or_create(file) == completed
+
+
+def test_a_stack_of_an_older_version_gets_the_secret_of_webhooks(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    known = load_or_create(file)
+    older = json.loads(file.read_text())
+    del older["webhooks"]
+    file.write_text(json.dumps(older))
+    completed = load_or_create(file)
+    assert replace(completed, webhooks=known.webhooks) == known
+    assert len(completed.webhooks) == 64
+    assert load_or_create(file) == completed
+    assert completed.for_secrets_manager()[WEBHOOKS_SECRET] == completed.webhooks

@@ -45,6 +45,16 @@ def test_grants_name_servers_and_imply_their_secrets() -> None:
     assert readable_secrets(granted) == named
 
 
+def test_who_sends_learns_where_to() -> None:
+    sender, mailer = manifest(grants={"queues": ["events"]}), manifest(grants={"mail": True})
+    for granted in (sender, mailer):
+        environment = function_environment(config(), granted)
+        assert environment["APP_EVENTS__ENDPOINT_URL"] == "http://127.0.0.1:2"
+    assert function_environment(config(), mailer)["APP_EVENTS__MAIL_FROM"]
+    assert "APP_EVENTS__MAIL_FROM" not in function_environment(config(), sender)
+    assert not [key for key in function_environment(config(), manifest()) if key.startswith("APP_EVENTS")]
+
+
 def test_only_who_generates_learns_of_the_model_server() -> None:
     operator = {
         "APP_GENERATION__BASE_URL": "http://models.example",

@@ -4,11 +4,12 @@ import asyncio
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from footnote.platform.errors import NotFound, ServiceUnavailable
-from footnote.platform.http import Edge, Identity, RequestModel, create_app
+from footnote.platform.http import Edge, Identity, RequestModel, add_headers, create_app
+from local.gateway.cors import CrossOrigin
 
 ORIGIN = "https://app.example.com"
 
@@ -136,3 +137,30 @@ async def test_only_named_origins_may_read_answers(app, origins, allowed):
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         reply = await client.get("/missing", headers={"Origin": ORIGIN})
     assert reply.headers.get("access-control-allow-origin") == allowed
+
+
+async def test_headers_that_were_added_are_on_whatever_is_answered_and_browsers_may_read_them():
+    app = create_app("test")
+    told = {"RateLimit-Limit": "30", "RateLimit-Remaining": "7"}
+
+    @app.get("/{kind}")
+    async def answer(kind: str, request: Request):
+        add_headers(request, told)
+        add_headers(request, {"RateLimit-Remaining": "6"})
+        if kind == "error":
+            raise NotFound("There is no such thing.")
+        if kind == "bug":
+            raise RuntimeError("secret of the house")
+
+    transport = httpx.ASGITransport(Edge(app, [ORIGIN]), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for path in ("/plain", "/error", "/bug"):
+            reply = await client.get(path, headers={"Origin": ORIGIN})
+            found = {name: set(reply.headers.get_list(name)) for name in told}
+            assert found == {"RateLimit-Limit": {"30"}, "RateLimit-Remaining": {"6"}}
+            exposed = reply.headers["access-control-expose-headers"].split(",")
+            assert {"Retry-After", "RateLimit-Reset", "RateLimit-Policy", *told} <= set(exposed)
+    # The gateway's own answers let browsers read as much, and let them send an idempotency key.
+    preflight = dict(CrossOrigin([ORIGIN]).preflight(ORIGIN, ["POST"]))
+    assert preflight[b"access-control-expose-headers"].decode().split(",") == exposed
+    assert b"Idempotency-Key" in preflight[b"access-control-allow-headers"].split(b",")

@@ -78,13 +78,21 @@ def highest_cost(bounds: Mapping[tuple[Meter, str], int], prices: PriceList) -> 
     """Micro-USD that so many units at most can cost; each line may be rounded up.
 
     Args:
-        bounds: Units by meter and model; `ANY` takes the dearest. Tokens of a prompt count as input alone.
+        bounds: Units by meter and model; `ANY` takes the dearest. Cached tokens are among those of the prompt,
+            and so only what is dearer counts.
         prices: The table.
     """
     total = 0
     for (meter, model), units in bounds.items():
         if units == 0 or meter is Meter.CACHED_TOKENS:
             continue
-        total += prices.bound(meter, units) if model == ANY else prices.cost(meter, model, units)
-        total += 1 if meter is Meter.INPUT_TOKENS else 0  # cached ones are rounded by themselves
+        cost = _most(prices, meter, model, units)
+        if meter is Meter.INPUT_TOKENS and (Meter.CACHED_TOKENS, model) in bounds:
+            # Two lines, each rounded up by itself.
+            cost = 1 + max(cost, _most(prices, Meter.CACHED_TOKENS, model, units))
+        total += cost
     return total
+
+
+def _most(prices: PriceList, meter: Meter, model: str, units: int) -> int:
+    return prices.bound(meter, units) if model == ANY else prices.cost(meter, model, units)

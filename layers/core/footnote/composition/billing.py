@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from footnote.composition.metering import Metering
 
 if TYPE_CHECKING:
+    from footnote.billing import PaymentProvider, Subscriptions
     from footnote.stores.postgres.billing import PostgresPlanStore
+    from footnote.stores.postgres.billing_profiles import PostgresProfileStore
+    from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
 
 
 class Billing(Metering):
@@ -19,3 +22,29 @@ class Billing(Metering):
         from footnote.stores.postgres.billing import PostgresPlanStore
 
         return PostgresPlanStore(self.database)
+
+    @cached_property
+    def billing_profiles(self) -> PostgresProfileStore:
+        from footnote.stores.postgres.billing_profiles import PostgresProfileStore
+
+        return PostgresProfileStore(self.database)
+
+    @cached_property
+    def subscription_store(self) -> PostgresSubscriptionStore:
+        from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
+
+        return PostgresSubscriptionStore(self.database, self.settings.quota.default_plan)
+
+    @cached_property
+    def payment_provider(self) -> PaymentProvider:
+        from footnote.billing.payments.manual import ManualProvider
+
+        return ManualProvider()
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        from footnote.billing import Subscriptions
+
+        return Subscriptions(
+            self.subscription_store, self.billing_profiles, self.payment_provider, self.settings.billing
+        )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from footnote.quota import Admission
     from footnote.quota.controls import QuotaControls
     from footnote.quota.rates import KeptTerms, Rates
+    from footnote.stores.postgres.prices import PostgresPrices
     from footnote.stores.postgres.quota import PostgresQuotaStore
     from footnote.stores.postgres.quota_settings import PostgresQuotaSettings
     from footnote.stores.redis.rates import RedisRateLimiter
@@ -25,6 +26,13 @@ class Metering(Events):
         from footnote.stores.postgres.quota import PostgresQuotaStore
 
         return PostgresQuotaStore(self.database, self.settings.quota.default_plan)
+
+    @cached_property
+    def prices(self) -> PostgresPrices:
+        """What models cost the platform."""
+        from footnote.stores.postgres.prices import PostgresPrices
+
+        return PostgresPrices(self.database, self.clock, self.settings.billing.prices_keep_s)
 
     @cached_property
     def admission(self) -> Admission:

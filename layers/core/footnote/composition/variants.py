@@ -86,4 +86,5 @@ class Variants(Operations):
         """The services of this process under other settings, over the same connections."""
         other = type(self)(settings, self.clock)
         other.__dict__ |= {"secrets": self.secrets, "database": self.database, "embedder": self.embedder}
+        other.__dict__["prices"] = self.prices
         return other

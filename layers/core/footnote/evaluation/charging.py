@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from footnote.billing import PriceList, Prices
+from footnote.billing import ANY, Bounds, PriceList, Prices, used_lines
 from footnote.evaluation.models import GoldenQuestion, Lease, PendingQuestion
 from footnote.evaluation.ports import RunQueue
+from footnote.knowledge import rerank_calls
 from footnote.models import ModelUsage, collecting_usage
-from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
@@ -50,10 +50,11 @@ _PLATFORM_BUDGET = "The service takes on no evaluations right now."
 
 # What one question asks of models at most: searched twice, answered once, and its answer compared.
 _SEARCHES = 2
+_NO_MODEL = "extractive"
 _REWRITING_TOKENS = 128
 _ANSWER_TOKENS = 512
+_REMAINDER_TOKENS = 100
 _EMBEDDED_TEXTS = 96
-_BYTES_PER_CHARACTER = 4
 
 
 class Paused(Exception):
@@ -71,30 +72,15 @@ class OpenHold:
     reserved: Reserved
     prices: PriceList
     usage: ModelUsage
-    clock: Clock
-    started: float  # of the monotonic clock, seconds
 
     @property
     def used(self) -> tuple[Used, ...]:
-        """What models were used for, and the time it took, with their costs."""
-        units = self.usage.units()
-        elapsed_ms = round(1000 * (self.clock.monotonic() - self.started))
-        used = [
-            Used(Meter(kind), count, model, self._cost(Meter(kind), model, count))
-            for (kind, model), count in units.items()
-            if kind != Meter.COMPUTE_MS.value
-        ]
-        return (*used, self.prices.used(Meter.COMPUTE_MS, elapsed_ms))
+        """What models were used for, with its cost."""
+        return used_lines(self.usage, self.prices)
 
     def settlement(self) -> Settlement:
         """What is recorded with the question's result."""
         return Settlement(self.reserved.hold_id, self.reserved.attempt, self.used, self.prices.version)
-
-    def _cost(self, meter: Meter, model: str, units: int) -> int:
-        """Tokens of a prompt that the model's server had kept cost as such."""
-        if meter is Meter.INPUT_TOKENS:
-            units -= self.usage.units().get(("cached_tokens", model), 0)
-        return self.prices.cost(meter, model, units)
 
 
 class QuestionCharges:
@@ -105,17 +91,13 @@ class QuestionCharges:
         quota: Holds.
         prices: What models cost.
         settings: What bounds a question's use of models.
-        clock: Time.
     """
 
-    def __init__(
-        self, queue: RunQueue, quota: QuotaStore, prices: Prices, settings: Settings, clock: Clock
-    ) -> None:
+    def __init__(self, queue: RunQueue, quota: QuotaStore, prices: Prices, settings: Settings) -> None:
         self._queue = queue
         self._quota = quota
         self._prices = prices
         self._settings = settings
-        self._clock = clock
 
     @asynccontextmanager
     async def hold(
@@ -136,7 +118,7 @@ class QuestionCharges:
             await self._quota.release(context, reserved.hold_id, reserved.attempt)
             raise Paused(_OWN_BUDGET if reserved.stage in SAVING else _PLATFORM_BUDGET)
         with collecting_usage() as usage:
-            hold = OpenHold(reserved, prices, usage, self._clock, self._clock.monotonic())
+            hold = OpenHold(reserved, prices, usage)
             try:
                 yield hold
             except (Exception, asyncio.CancelledError):
@@ -147,8 +129,7 @@ class QuestionCharges:
         self, context: OrganizationContext, lease: Lease, pending: PendingQuestion, prices: PriceList
     ) -> Reserved:
         hold_id = hold_id_of(lease.run.id, pending.position)
-        units = bounds(self._settings, pending.question)
-        units[Meter.COST] = sum(prices.bound(meter, count) for meter, count in units.items())
+        units = bounds(self._settings, pending.question).units(prices)
         digest = hashlib.sha256(f"{lease.run.id}:{pending.position}".encode()).digest()
         request = HoldRequest(hold_id, digest, FEATURE, units, self._settings.evaluation.hold_s)
 
@@ -174,29 +155,29 @@ def hold_id_of(run_id: UUID, position: int) -> UUID:
     return uuid5(run_id, f"question:{position}")
 
 
-def bounds(settings: Settings, question: GoldenQuestion) -> dict[Meter, int]:
-    """What a question uses at most, by meter; no model takes in more than its window."""
-    generation, window = settings.generation, settings.embedding.window_tokens
-    rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
-    calls = 1 + rewritings if generation.base_url else 0
-    prompt_tokens = calls * generation.context_tokens
-    return {
-        Meter.EMBEDDING_TOKENS: (_EMBEDDED_TEXTS + len(question.answers)) * window,
-        Meter.RERANK_CALLS: _SEARCHES * _rerank_calls(settings),
-        Meter.INPUT_TOKENS: prompt_tokens,
-        Meter.CACHED_TOKENS: prompt_tokens,
-        Meter.OUTPUT_TOKENS: (_ANSWER_TOKENS + rewritings * _REWRITING_TOKENS) if calls else 0,
-        Meter.COMPUTE_MS: 1000 * settings.evaluation.question_s,
+def bounds(settings: Settings, question: GoldenQuestion) -> Bounds:
+    """What a question uses at most, also where the model fails and sentences of documents answer.
+
+    No model takes in more than its window.
+    """
+    generation, texts = settings.generation, _EMBEDDED_TEXTS + len(question.answers)
+    models = {
+        (Meter.EMBEDDING_TOKENS, ANY): texts * settings.embedding.window_tokens,
+        (Meter.RERANK_CALLS, ANY): _SEARCHES * rerank_calls(settings),
+        (Meter.INPUT_TOKENS, _NO_MODEL): generation.context_tokens,
+        (Meter.OUTPUT_TOKENS, _NO_MODEL): _ANSWER_TOKENS + _REMAINDER_TOKENS,
     }
-
-
-def _rerank_calls(settings: Settings) -> int:
-    """Requests to the reranker that one search makes at most: by their number of passages, and by their bytes."""
-    reranking, passages = settings.reranking, settings.retrieval.reranked
-    if not reranking.endpoint_name:
-        return 0
-    most_bytes = _BYTES_PER_CHARACTER * reranking.max_characters * passages
-    return -(-passages // reranking.batch_size) + most_bytes // reranking.max_body_bytes
+    if generation.base_url:
+        rewritings = _SEARCHES if question.history and settings.retrieval.rewrite_with_model else 0
+        prompt_tokens = (1 + rewritings) * generation.context_tokens
+        compute_ms = 1000 * settings.evaluation.question_s if generation.self_hosted else 0
+        models |= {
+            (Meter.INPUT_TOKENS, generation.model): prompt_tokens,
+            (Meter.CACHED_TOKENS, generation.model): prompt_tokens,
+            (Meter.OUTPUT_TOKENS, generation.model): _ANSWER_TOKENS + rewritings * _REWRITING_TOKENS,
+            (Meter.COMPUTE_MS, generation.model): compute_ms,
+        }
+    return Bounds({}, models)
 
 
 def check_switched_on(terms: Terms) -> None:

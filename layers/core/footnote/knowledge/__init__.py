@@ -19,6 +19,7 @@ from footnote.knowledge.followups import (
 )
 from footnote.knowledge.language import detect_language
 from footnote.knowledge.lexical import lexical_form
+from footnote.knowledge.metering import rerank_calls
 from footnote.knowledge.models import (
     Block,
     Candidate,
@@ -93,6 +94,7 @@ __all__ = [
     "lexical_form",
     "load_ensemble",
     "mixture",
+    "rerank_calls",
     "sentence_spans",
     "stand_alone",
 ]

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from footnote.billing import PriceList, Prices
+from footnote.billing import PriceList, Prices, used_lines
 from footnote.knowledge.ports import IngestionJob, IngestionStore
 from footnote.models import ModelUsage, collecting_usage
 from footnote.platform.context import OrganizationContext
@@ -71,11 +71,7 @@ class OpenHold:
     @property
     def used(self) -> tuple[Used, ...]:
         """Embedding tokens by model, with their cost."""
-        return tuple(
-            self.prices.used(Meter.EMBEDDING_TOKENS, units, model)
-            for (kind, model), units in self.usage.units().items()
-            if kind == Meter.EMBEDDING_TOKENS.value
-        )
+        return used_lines(self.usage, self.prices)
 
     def settlement(self) -> Settlement:
         """What the switch records."""

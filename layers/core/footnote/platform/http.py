@@ -31,7 +31,8 @@ _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
 
 _EXPOSED_HEADERS = (
-    b"X-Request-ID,Retry-After,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
+    b"X-Request-ID,Retry-After,Idempotency-Replayed,"
+    b"RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
 )
 
 logger = get_logger("http")

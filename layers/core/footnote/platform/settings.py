@@ -316,9 +316,24 @@ class RateSettings(Section):
 
 
 class BillingSettings(Section):
-    """Subscriptions, invoices and payments."""
+    """Subscriptions, invoices and payments.
+
+    Payers come back from a provider's pages to `return_url`. Invoices are issued `invoice_delay_s` after the
+    end of their period, numbered `issuer`-year-number, in the seller's name, and are due `due_days` later.
+    Who does not pay keeps the plan for `grace_days`.
+    """
 
     provider: Literal["manual", "stripe"] = "manual"
+    return_url: str = "http://localhost:3000/billing"
+    issuer: str = Field(default="FN", pattern=r"^[A-Z0-9]{1,8}$")
+    seller_name: str = "Footnote"
+    seller_address: str = ""
+    seller_tax_id: str = ""
+    seller_email: str = ""
+    payment_terms: str = ""
+    invoice_delay_s: int = 600
+    due_days: int = 14
+    grace_days: int = 7
     prices_keep_s: float = 60.0
 
 

@@ -236,9 +236,9 @@ def _digest(work: Work) -> bytes:
     return hashlib.sha256(asked.encode()).digest()
 
 
-def _gravity(denial: Denial) -> tuple[bool, str]:
-    """What is told first: lasting limits before the number of requests at the same time."""
-    return denial.meter is Meter.CONCURRENT_REQUESTS, denial.meter
+def _gravity(denial: Denial) -> tuple[bool, bool, str]:
+    """What is told first: what lasts a month, then a day, then how many requests run at the same time."""
+    return denial.meter is Meter.CONCURRENT_REQUESTS, denial.meter is Meter.API_CALLS, denial.meter
 
 
 def _details(denial: Denial, plan: str) -> dict[str, Any]:

@@ -21,6 +21,12 @@ _METERS: Mapping[str, str] = {
     "documents": "documents",
     "cost": "budget",
 }
+_STAGES: Mapping[str, str] = {
+    "normal": "Everything works as usual.",
+    "soft": "Answers are made at less cost until the stage changes.",
+    "hard": "The service is reduced to what costs least until the stage changes.",
+    "emergency": "Nothing that costs anything is begun until an owner raises the budget.",
+}
 _PAGE = (
     '<!doctype html><html><body style="font-family:sans-serif;max-width:36em;margin:2em auto;color:#222">'
     "{paragraphs}</body></html>"
@@ -83,11 +89,16 @@ def _warning(payload: Mapping[str, Any], organization: str) -> Wording:
 def _budget(payload: Mapping[str, Any], organization: str) -> Wording:
     """Budget events name `stage` or `threshold`, and `spent` and `limit` (micro-USD), as far as they go."""
     stage, threshold = payload.get("stage"), payload.get("threshold")
-    reached = f"{threshold} % of the budget is spent" if threshold is not None else "The budget has changed"
-    if stage is not None:
-        reached += f" (stage: {stage})"
+    if threshold is not None:
+        reached = f"{threshold} % of the budget is spent"
+    elif stage is not None:
+        reached = f"The budget's stage is {stage} now"
+    else:
+        reached = "The budget has changed"
     lines = [f"{reached}: {organization}."]
-    spent, limit = payload.get("spent", payload.get("used")), payload.get("limit", payload.get("budget"))
+    if stage in _STAGES:
+        lines.append(_STAGES[stage])
+    spent, limit = payload.get("spent"), payload.get("limit")
     if isinstance(spent, int) and isinstance(limit, int):
         lines.append(f"{_amount('cost', spent)} of {_amount('cost', limit)} are spent.")
     lines.append("An owner of the organization can change the budget and what happens when it is spent.")

@@ -44,7 +44,7 @@ _SETTLE = """
 SELECT quota.settle(%(hold_id)s, %(attempt)s, %(meters)s::text[], %(models)s::text[], %(units)s::bigint[],
                     %(costs)s::bigint[], %(price_version)s, %(response)s) AS answer
 """
-_RELEASE = "SELECT quota.release(%(hold_id)s, %(attempt)s, %(cost)s)"
+_RELEASE = "SELECT quota.release(%(hold_id)s, %(attempt)s, %(cost)s) AS answer"
 _ADJUST = """
 SELECT quota.adjust(%(event_id)s, %(feature)s, %(meters)s::text[], %(units)s::bigint[]) AS changed
 """
@@ -100,22 +100,19 @@ class PostgresQuotaStore:
             "default_plan": self._default_plan,
         }
         for _ in range(_AGAIN):
-            async with self._database.tenant_tx(context) as cursor:
-                answer = await _answer(cursor, _RESERVE, values)
+            answer = await self._answer(context, _RESERVE, values)
             if answer["outcome"] != "again":
                 return _reservation(request.hold_id, answer)
         raise ServiceUnavailable("Holds of this key end faster than one can be made.")
 
     async def settle(self, context: OrganizationContext, settlement: Settlement) -> Settled:
-        async with self._database.tenant_tx(context) as cursor:
-            return await settle_within(cursor, settlement)
+        return Settled(**await self._answer(context, _SETTLE, _settle_values(settlement)))
 
     async def release(
         self, context: OrganizationContext, hold_id: UUID, attempt: int, cost_micro_usd: int = 0
     ) -> None:
-        async with self._database.tenant_tx(context) as cursor:
-            values = {"hold_id": hold_id, "attempt": attempt, "cost": cost_micro_usd}
-            await cursor.execute(_RELEASE, values)
+        values = {"hold_id": hold_id, "attempt": attempt, "cost": cost_micro_usd}
+        await self._answer(context, _RELEASE, values)
 
     async def adjust(
         self, context: OrganizationContext, event_id: UUID, feature: str, units: Mapping[Meter, int]
@@ -140,6 +137,13 @@ class PostgresQuotaStore:
             await cursor.execute(_WINDOWS, values)
             return [_window(context, row) for row in await cursor.fetchall()]
 
+    async def _answer(
+        self, context: OrganizationContext, statement: str, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        row = await self._database.tenant_call(context, statement, values)
+        assert row is not None
+        return dict(row["answer"])
+
     async def _terms(self, cursor: Cursor, context: OrganizationContext) -> Terms:
         values = {"organization_id": context.organization_id, "default_plan": self._default_plan}
         await cursor.execute(_TERMS, values)
@@ -150,7 +154,14 @@ class PostgresQuotaStore:
 
 async def settle_within(cursor: Cursor, settlement: Settlement) -> Settled:
     """Settles in the transaction of `cursor`, so that result and charge are stored together or not at all."""
-    values = {
+    await cursor.execute(_SETTLE, _settle_values(settlement))
+    row = await cursor.fetchone()
+    assert row is not None
+    return Settled(**row["answer"])
+
+
+def _settle_values(settlement: Settlement) -> dict[str, Any]:
+    return {
         "hold_id": settlement.hold_id,
         "attempt": settlement.attempt,
         "meters": [used.meter.value for used in settlement.used],
@@ -160,7 +171,6 @@ async def settle_within(cursor: Cursor, settlement: Settlement) -> Settled:
         "price_version": settlement.price_version,
         "response": None if settlement.response is None else Jsonb(settlement.response),
     }
-    return Settled(**await _answer(cursor, _SETTLE, values))
 
 
 async def adjust_within(cursor: Cursor, event_id: UUID, feature: str, units: Mapping[Meter, int]) -> bool:
@@ -175,13 +185,6 @@ async def adjust_within(cursor: Cursor, event_id: UUID, feature: str, units: Map
     row = await cursor.fetchone()
     assert row is not None
     return bool(row["changed"])
-
-
-async def _answer(cursor: Cursor, statement: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    await cursor.execute(statement, values)
-    row = await cursor.fetchone()
-    assert row is not None
-    return dict(row["answer"])
 
 
 def _reservation(hold_id: UUID, answer: dict[str, Any]) -> Reservation:

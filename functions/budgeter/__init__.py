@@ -1,0 +1,1 @@
+"""`budgeter`: brings the stages of budgets to where the figures are."""
