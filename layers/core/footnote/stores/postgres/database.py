@@ -13,11 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-<<<<<<< HEAD
-from collections.abc import AsyncIterator
-=======
-from collections.abc import AsyncIterator, Awaitable, Mapping
->>>>>>> main
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
