@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from footnote.platform.manifest import FunctionManifest, Route, load_manifests
 from local.aws.events import scheduled_event
@@ -104,23 +106,22 @@ def _queue_event(manifest: FunctionManifest) -> dict[str, Any]:
     if manifest.queue.s3_events:
         sample: dict[str, Any] = json.loads((REPOSITORY / "events" / "sqs_s3_events.json").read_text())
         return sample
-    body = {
-        "organization_id": ORGANIZATION,
-        "event_id": f"usage:{_ID}:1",
-        "topic": "usage.recorded",
-        "payload": {
-            "hold_id": _ID,
-            "attempt": 1,
-            "user_id": USER,
-            "feature": "chat",
-            "at": "2025-10-16T09:30:00+00:00",
-            "lines": [{"meter": "messages", "model": "", "units": 1, "cost_micro_usd": 0}],
-        },
+    from footnote.quota.events import USAGE_RECORDED, Event
+
+    moment = datetime(2025, 10, 16, 9, 30, tzinfo=UTC)
+    payload = {
+        "hold_id": _ID,
+        "attempt": 1,
+        "user_id": USER,
+        "feature": "chat",
+        "at": moment.isoformat(),
+        "lines": [{"meter": "messages", "model": "", "units": 1, "cost_micro_usd": 0}],
     }
+    told = Event(UUID(ORGANIZATION), f"usage:{_ID}:1", USAGE_RECORDED, payload, moment)
     record = {
         "messageId": "059f36b4-87a3-44ab-83d2-661975975131",
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-        "body": json.dumps(body),
+        "body": told.to_message(),
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1760607000000"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",

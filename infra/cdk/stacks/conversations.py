@@ -1,7 +1,7 @@
 """Conversation history of the profile `full`: tables of section 6.4 in Amazon Keyspaces.
 
-Partition keys begin with the organization. Usage has its event's id in the key and is never a counter, so that
-a plain insert is an upsert and a repeated event changes nothing (reliability.md, b).
+Partition keys begin with the organization. Usage has its event's id in the key and is never a counter, so
+that a plain insert is an upsert and a repeated event changes nothing (reliability.md, b).
 """
 
 from __future__ import annotations
