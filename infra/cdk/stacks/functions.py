@@ -151,7 +151,7 @@ class FunctionsStack(Stack):
                 rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
                     schedule_expression="rate(30 days)"
                 ),
-            ).node.add_dependency(rotator.alias)
+            )
 
     def _places(self, manifests: Manifests) -> Places:
         urls = {
