@@ -115,7 +115,8 @@ async def test_a_months_invoice_equals_the_ledger_to_the_unit_and_the_cent(  # n
     with psycopg.connect(module_database.superuser_dsn) as late:
         late.execute(
             "INSERT INTO quota.usage_ledger"
-            " (organization_id, hold_id, attempt, meter, feature, window_start, units) VALUES (%s, gen_random_uuid(), 1, 'messages', 'chat', %s, 7)",
+            " (organization_id, hold_id, attempt, meter, feature, window_start, units)"
+            " VALUES (%s, gen_random_uuid(), 1, 'messages', 'chat', %s, 7)",
             (metered.organization_id, APRIL),
         )
         times.travel(MAY)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
     from footnote.stores.postgres.billing_profiles import PostgresProfileStore
     from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
+    from footnote.stores.postgres.billing_usage import PostgresUsageStore
 
 
 class Billing(Metering):
@@ -56,6 +57,12 @@ class Billing(Metering):
         from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 
         return PostgresInvoiceStore(self.database, self.settings.billing, self.settings.quota.default_plan)
+
+    @cached_property
+    def usage(self) -> PostgresUsageStore:
+        from footnote.stores.postgres.billing_usage import PostgresUsageStore
+
+        return PostgresUsageStore(self.database)
 
     @cached_property
     def biller(self) -> Biller:

@@ -1,9 +1,9 @@
 """What an invoice's rows add up to, and the digest that proves which rows they were.
 
 The digest is SHA-256 over the rows in the order of `at`, hold, attempt, meter and model. Each row is a line
-of its fields, separated by `|`: organization, hold, attempt, meter, model, user, feature, start of the window,
-units, cost, version of prices, `at`. Times are microseconds since 1970, texts have their length in bytes
-before them.
+of its fields, separated by `|`: organization, hold, attempt, meter, model, user, feature, start of the
+window, units, cost, version of prices, `at`. Times are microseconds since 1970, texts have their length
+in bytes before them.
 """
 
 from __future__ import annotations
