@@ -72,6 +72,8 @@ def daily_chart(daily: Sequence[CostGroup]) -> Markup:
     days = [date.fromisoformat(one.key) for one in daily if one.key]
     dearest = max(daily, key=lambda one: one.total)
     told = f"From {days[0]} to {days[-1]}; the dearest day was {dearest.key} with {dollars(dearest.total)}."
+    if any(one.unbilled for one in daily):
+        told += " Lighter: attempts that nobody pays for."
     return _figure("Cost of each day", told, [*frame.grid(), *bars, *frame.days(days)])
 
 
@@ -128,7 +130,9 @@ def _figure(title: str, told: str, drawn: Sequence[Markup]) -> Markup:
     image = tag(
         "svg", *drawn, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", class_="plot wide", role="img", aria_label=told
     )
-    return tag("figure", tag("figcaption", title), image, tag("p", told, class_="note"))
+    # Where the page is narrower than a chart that can be read, the chart scrolls.
+    shown = tag("div", image, class_="scroll", role="region", aria_label=title, tabindex=0)
+    return tag("figure", tag("figcaption", title), shown, tag("p", told, class_="note"))
 
 
 def _round_up(amount: int) -> int:

@@ -87,10 +87,10 @@ def _month(forecast: Forecast | str, budget: Budget | None) -> Markup:
 
 
 def _groups(report: CostReport) -> Markup:
-    columns = ["Group", "Cost", "Share", "Of it nobody pays for"]
+    columns = ["Group", _right("Cost"), _right("Share"), _right("Of it nobody pays for")]
     has_before = report.group_by != "day"
     if has_before:
-        columns += ["The time before", "Change"]
+        columns += [_right("The time before"), _right("Change")]
     rows = [tuple(_row(one, report.totals.total, has_before)) for one in report.groups]
     if not rows:
         return paragraph("Nothing was spent in these days.", kind="note")
