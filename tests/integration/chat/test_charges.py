@@ -468,18 +468,24 @@ async def test_a_hold_that_ended_by_itself_is_charged_late(
 
 async def test_a_charge_takes_one_transaction_more(make_chat, make_paid_chat, database, knowing):
     """What is held is one; what is charged goes with the turn."""
-    real, counted = database.tenant_tx, []
+    counted = []
 
-    def counting(*arguments, **options):
-        counted.append(1)
-        return real(*arguments, **options)
+    def counting(name):
+        real = getattr(database, name)
+
+        def begin(*arguments, **options):
+            counted.append(name)
+            return real(*arguments, **options)
+
+        return begin
 
     async def count(chat):
         counted.clear()
         await answer_of(chat, knowing)
         return len(counted)
 
-    database.tenant_tx = counting
+    for name in ("tenant_tx", "tenant_call"):
+        setattr(database, name, counting(name))
     await count(make_chat(model(*TOLD, finished(usage=USED))))  # what is asked once and remembered
     free = await count(make_chat(model(*TOLD, finished(usage=USED))))
     paid = await count(make_paid_chat(model(*TOLD, finished(usage=USED))))
