@@ -5,12 +5,20 @@ from __future__ import annotations
 from mangum import Mangum
 
 from footnote.platform.http import create_app
+from functions.billing.budgets import router as budgets
+from functions.billing.costs import router as costs
+from functions.billing.invoices import router as invoices
 from functions.billing.plans import router as plans
 from functions.billing.subscription import router as subscription
+from functions.billing.usage import router as usage
 from functions.billing.webhook_endpoints import router as webhook_endpoints
 
 app = create_app("billing")
+app.include_router(budgets)
+app.include_router(costs)
 app.include_router(plans)
 app.include_router(subscription)
+app.include_router(usage)
+app.include_router(invoices)
 app.include_router(webhook_endpoints)
 handler = Mangum(app, lifespan="off")

@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 from footnote.billing.notifications import Endpoint, NewEndpoint
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
-from footnote.identity import require
+from footnote.identity import Permission, require
 from footnote.platform.http import Identity, RequestModel
 
 router = APIRouter(prefix="/billing/webhooks", tags=["Webhooks"], dependencies=[limited()])
 
-_PERMISSION = "organization:manage"
+_PERMISSION: Permission = "organization:manage"
 Topic = Annotated[str, Field(min_length=1, max_length=64)]
 
 

@@ -93,6 +93,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, Content]]:
         ("From the cache", _cache_path(cached) if cached else "no"),
         ("Documents as of corpus version", str(explanation.corpus_version)),
         ("Degraded", told["degraded"]),
+        ("Cost", _cost(told)),
     ]
 
 
@@ -111,6 +112,11 @@ def _grounding(told: dict[str, Any]) -> str | None:
     judged = {name: grounding[name] for name in ("supported", "partial", "unsupported", "dropped")}
     counts = ", ".join(f"{count} {_words(name)}" for name, count in judged.items() if count)
     return f"sentences: {counts}" if counts else "no sentence claims anything"
+
+
+def _cost(told: dict[str, Any]) -> str | None:
+    cost = told.get("cost")
+    return f"{cost['total_micro_usd'] / 1_000_000:.6f} USD" if cost else None
 
 
 def _cache_path(cached: dict[str, Any]) -> str:

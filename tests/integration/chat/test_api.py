@@ -13,6 +13,7 @@ from footnote.platform.errors import ModelUnavailable, ServiceUnavailable
 from footnote.platform.ids import new_id
 from footnote.platform.settings import ChatSettings
 from functions.chat.handler import app
+from tests.support.charging import answer_charges, books_of
 from tests.support.chat import ScriptedGenerator
 from tests.support.organizations import new_member, new_organization
 
@@ -50,9 +51,9 @@ async def server():
 def serve(monkeypatch, make_chat, conversations):
     """Serves an orchestrator; `keep_alive_s` is the longest silence of its streams."""
 
-    def serve(grounded=None, *, store=conversations, keep_alive_s=12.0):
+    def serve(grounded=None, *, store=conversations, keep_alive_s=12.0, charges=None):
         services = SimpleNamespace(
-            chat=make_chat(grounded, conversations=store).orchestrator,
+            chat=make_chat(grounded, conversations=store, charges=charges).orchestrator,
             conversations=store,
             settings=SimpleNamespace(chat=ChatSettings(keep_alive_s=keep_alive_s)),
         )
@@ -193,11 +194,13 @@ async def test_what_fails_before_the_first_event_is_an_ordinary_error(client, kn
     assert response.json()["code"] == "NOT_FOUND"
 
 
-async def test_a_client_that_hangs_up_leaves_what_it_saw(client, serve, knowing, conversations):
+async def test_a_client_that_hangs_up_leaves_what_it_saw_and_pays_for_it(
+    client, serve, knowing, conversations, database, module_database
+):
     scripted = ScriptedGenerator(
         "The lighthouse was built in 1912 [1]. ", "It is", asyncio.Event().wait, " forty metres high [1]."
     )
-    serve(lambda extractive: scripted)
+    serve(lambda extractive: scripted, charges=answer_charges(database))
     body = {"message": QUESTION, "stream": True}
     async with client.stream("POST", "/chat", json=body, headers=authorized(knowing)) as response:
         async for text in response.aiter_text():
@@ -211,6 +214,9 @@ async def test_a_client_that_hangs_up_leaves_what_it_saw(client, serve, knowing,
     assert answer.text.startswith("The lighthouse was built in 1912 [1].")
     assert answer.metadata["interrupted"]
     assert scripted.closed
+    books = books_of(module_database.superuser_dsn, knowing.organization_id)
+    assert answer.metadata["cost"] == books.cost
+    assert books.units["input_tokens"] == len(QUESTION) // 4
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,14 @@ async def test_cheap_answers_are_kept_longer_and_marked_when_given_again(
     assert (await ask()).json()["metadata"]["model_used"] == "large"
 
 
+async def test_where_nothing_is_left_out_nothing_is_told(make_services, stage, ask):
+    services = make_services()
+    services.settings = services.settings.model_copy(update={"generation": GenerationSettings()})
+    stage("hard")
+    metadata = (await ask()).json()["metadata"]
+    assert (metadata["model_used"], metadata["degraded"]) == ("extractive", None)
+
+
 async def test_nothing_that_costs_more_is_asked(make_services, stage, knowing):
     services = make_services()
     economical = await services.of_organization(knowing, economy=True)

@@ -12,12 +12,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from footnote.billing.notifications import NewEndpoint
 from footnote.platform.ids import new_id
+from footnote.platform.settings import EventSettings
 from footnote.quota import HoldRequest, Meter, Settlement, Used
 from footnote.quota.events import Event
+from footnote.stores.postgres.notifications import PostgresEndpointStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from tests.support.edge import running_edge
 from tests.support.organizations import new_organization, open_database
+from tests.support.receiver import running_receiver
 
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = 10_000 if os.environ.get("FOOTNOTE_NIGHTLY") else 1_000
@@ -34,6 +38,12 @@ ROLLUP = "SELECT * FROM quota.usage_daily ORDER BY 1, 2, 3, 4, 5"
 async def edge():
     async with running_edge() as edge:
         yield edge
+
+
+@pytest.fixture
+def receiver():
+    with running_receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -84,6 +94,8 @@ class Workers:
             "APP_POSTGRES__PASSWORD_SECRET": "password",
             "APP_EVENTS__ENDPOINT_URL": self._edge.config.edge_url,
             "APP_EVENTS__LEASE_S": "2",
+            "APP_EVENTS__WEBHOOK_LIMIT_S": "1",
+            "APP_EVENTS__WEBHOOK_LOOPBACK": "true",
             "FOOTNOTE_TEST_PASSWORD": database.passwords[role],
         }
         command = [sys.executable, "-m", "tests.support.event_worker", kind]
@@ -130,10 +142,13 @@ async def send_again(edge, connection, choice):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_consumer_effects_equal_the_ledger(migrated_database, edge, workers):
+async def test_consumer_effects_equal_the_ledger(migrated_database, edge, workers, receiver):
+    """Inside the database exactly once; outside of it at least once, and again only after a kill."""
     choice = random.Random(SEED)
     organizations = [new_organization(migrated_database) for _ in range(3)]
     database = open_database(migrated_database)
+    endpoints = PostgresEndpointStore(database, EventSettings())
+    await endpoints.add(organizations[0], NewEndpoint(receiver.url(), ("usage.recorded",)), 1)
     workers.start(WORKERS)
     recording = asyncio.create_task(record_usage(database, organizations, EVENTS))
     deadline = time.monotonic() + 800
@@ -158,6 +173,13 @@ async def test_consumer_effects_equal_the_ledger(migrated_database, edge, worker
             "SELECT (SELECT count(*) FROM quota.outbox WHERE topic = 'usage.recorded'),"
             " (SELECT count(*) FROM quota.processed_events WHERE consumer = 'usage-daily')"
         ).fetchone()
+        wanted = connection.execute(
+            "SELECT event_id FROM quota.outbox WHERE organization_id = %s AND topic = 'usage.recorded'",
+            (organizations[0].organization_id,),
+        ).fetchall()
     assert events == markers == EVENTS
+    arrived = [one.event_id for one in receiver.received]
+    assert set(arrived) == {event_id for (event_id,) in wanted}
+    assert len(arrived) - len(set(arrived)) <= 10 * workers.killed
     assert rollup == ledger
     assert workers.killed == EVENTS // 100

@@ -127,6 +127,8 @@ async def test_a_rate_above_the_plans_is_refused_and_one_that_shuts_everybody_ou
     assert "nobody could change that" in (await refusal(per_minute=0))["message"]
     assert "rate_class" in (await refusal(rate_class="everything"))["message"]
     assert "'id'" in (await refusal(kind="user"))["message"]
+    mine = {"kind": "user", "id": str(owner.user_id)}
+    assert "for the organization" in (await refusal(**mine, rate_class="organization"))["message"]
     past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     assert "past" in (await refusal(expires_at=past))["message"]
     assert "per_minute" in (await refusal(per_minute=-1))["message"]

@@ -168,7 +168,25 @@ async def test_the_organization_as_a_whole_has_a_limit_where_one_is_set():
         await rates.allow(second, "search")
 
 
-async def test_nothing_is_limited_where_limits_are_off():
-    rates, _ = rates_with(Source(terms()), ManualClock(), enabled=False, chat_per_minute=0)
+async def test_nothing_but_blocks_holds_where_limits_are_off():
+    clock, source = ManualClock(), Source(terms())
+    rates, kept = rates_with(source, clock, enabled=False, chat_per_minute=0)
     assert await rates.allow(CONTEXT, "chat") is None
     assert await rates.allow_address("203.0.113.9") is None
+    until = clock.now() + timedelta(minutes=5)
+    source.known = terms(blocks={SUBJECTS["user"]: Block(SUBJECTS["user"], "abuse", until)})
+    kept.forget(ORGANIZATION)
+    with pytest.raises(Blocked):
+        await rates.allow(CONTEXT, "chat")
+
+
+async def test_a_database_that_is_away_is_asked_once_for_all_organizations():
+    clock, source = ManualClock(), Source(terms(override("key", 7)))
+    _, kept = rates_with(source, clock)
+    await kept.get(CONTEXT)
+    source.is_away = True
+    clock.advance(10)
+    for number in range(20):
+        assert not (await kept.get(OrganizationContext(UUID(int=100 + number)))).overrides
+    assert allowed(await kept.get(CONTEXT)) == (7, "key")
+    assert source.asked == 2

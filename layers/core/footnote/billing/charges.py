@@ -25,6 +25,7 @@ from footnote.quota import (
     Meter,
     QuotaUnavailable,
     Replayed,
+    RequestInProgress,
     Settlement,
     Used,
     Work,
@@ -143,12 +144,18 @@ class Charge:
 
         Raises:
             QuotaUnavailable: It could not be recorded, and the result must not be given away.
+            RequestInProgress: Another attempt at the same request has taken over; that one's result is given.
         """
         await uninterrupted(self._settle(counts, response))
 
     async def _settle(self, counts: Mapping[Meter, int], response: KeptResponse | None) -> None:
-        await self._admission.settle(self._context, self.settlement(counts, response))
+        charged = await self._admission.settle(self._context, self.settlement(counts, response))
         self.is_settled = True
+        if not charged:
+            raise RequestInProgress(
+                "This request was sent again meanwhile, and that one is answered. Ask again for its answer.",
+                retry_after_s=1,
+            )
 
     async def release(self) -> None:
         """Gives everything back; what it has cost goes to the internal ledger."""

@@ -78,8 +78,8 @@ def highest_cost(bounds: Mapping[tuple[Meter, str], int], prices: PriceList) -> 
     """Micro-USD that so many units at most can cost; each line may be rounded up.
 
     Args:
-        bounds: Units by meter and model; `ANY` takes the dearest. Cached tokens are among those of the prompt,
-            and so only what is dearer counts.
+        bounds: Units by meter and model; `ANY` takes the dearest. Cached tokens are some of the prompt's, so
+            that only the dearer of the two counts.
         prices: The table.
     """
     total = 0

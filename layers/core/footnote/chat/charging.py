@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,11 @@ from footnote.chat.models import Answer, ChatQuestion, json_text
 from footnote.chat.provenance.canonical import plain
 from footnote.models import Turn
 from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import FootnoteError
+from footnote.platform.logging import get_logger
 from footnote.quota import Denial, Meter, Replayed, Settlement
+
+logger = get_logger("chat")
 
 FEATURE = "chat"
 LEAST_TOKENS = 50
@@ -105,8 +110,19 @@ class AnswerCharge:
         """
         left = kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit)
         if left and not self._charge.is_settled and self.usage.total("input_tokens"):
-            await self._charge.settle(_LEFT)
+            with suppressing_errors("what a client left cannot be charged; its hold ends by itself"):
+                await self._charge.settle(_LEFT)
+                return
         await self._charge.__aexit__(kind, error, trace)
+
+
+@contextmanager
+def suppressing_errors(told: str) -> Iterator[None]:
+    """For the last things of a stream that nobody reads any more: an error would meet no one."""
+    try:
+        yield
+    except FootnoteError:
+        logger.warning(told, exc_info=True)
 
 
 class AnswerCharges:

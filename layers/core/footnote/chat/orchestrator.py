@@ -18,7 +18,7 @@ from footnote.billing import KeptResponse
 from footnote.chat.asking import as_cached, title_of, turn_of, validate
 from footnote.chat.caching import AnswerCache, Hit, Lookup
 from footnote.chat.caching.replay import again, replay
-from footnote.chat.charging import AnswerCharge, AnswerCharges
+from footnote.chat.charging import AnswerCharge, AnswerCharges, suppressing_errors
 from footnote.chat.context import at_both_ends, pack
 from footnote.chat.draft import UNGROUNDED, AnswerBasis, AnswerDraft
 from footnote.chat.events import Done, Event, Repeated, Retrieval, Usage
@@ -217,7 +217,8 @@ class ChatOrchestrator:
         except (asyncio.CancelledError, GeneratorExit):
             if draft.text:
                 answer = draft.answer(self._elapsed_ms(asked), interrupted=True)
-                await uninterrupted(self._store(asked, self._told(asked, answer)))
+                with suppressing_errors("an interrupted answer could not be stored"):
+                    await uninterrupted(self._store(asked, self._told(asked, answer)))
             raise
         answer = draft.answer(self._elapsed_ms(asked))
         told = self._told(asked, answer)

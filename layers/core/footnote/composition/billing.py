@@ -9,9 +9,12 @@ from footnote.composition.metering import Metering
 
 if TYPE_CHECKING:
     from footnote.billing import PaymentProvider, Subscriptions
+    from footnote.billing.biller import Biller
     from footnote.stores.postgres.billing import PostgresPlanStore
+    from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
     from footnote.stores.postgres.billing_profiles import PostgresProfileStore
     from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
+    from footnote.stores.postgres.billing_usage import PostgresUsageStore
 
 
 class Billing(Metering):
@@ -47,4 +50,29 @@ class Billing(Metering):
 
         return Subscriptions(
             self.subscription_store, self.billing_profiles, self.payment_provider, self.settings.billing
+        )
+
+    @cached_property
+    def invoice_store(self) -> PostgresInvoiceStore:
+        from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
+
+        return PostgresInvoiceStore(self.database, self.settings.billing, self.settings.quota.default_plan)
+
+    @cached_property
+    def usage(self) -> PostgresUsageStore:
+        from footnote.stores.postgres.billing_usage import PostgresUsageStore
+
+        return PostgresUsageStore(self.database)
+
+    @cached_property
+    def biller(self) -> Biller:
+        """For `biller`."""
+        from footnote.billing.biller import Biller
+
+        return Biller(
+            self.subscription_store,
+            self.invoice_store,
+            self.payment_provider,
+            self.settings.billing,
+            self.clock,
         )

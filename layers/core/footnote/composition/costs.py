@@ -9,7 +9,8 @@ from footnote.composition.billing import Billing
 
 if TYPE_CHECKING:
     from footnote.billing.budgets import Budgeter, Budgets
-    from footnote.stores.postgres.budgets import PostgresBudgetJobs
+    from footnote.billing.costs import Costs as CostAnalyses
+    from footnote.stores.postgres.budgets import PostgresBudgetJobs, PostgresBudgets
 
 
 class Costs(Billing):
@@ -19,9 +20,23 @@ class Costs(Billing):
     def budgets(self) -> Budgets:
         """What organizations may spend."""
         from footnote.billing.budgets import Budgets
+
+        return Budgets(self._budget_store, self.clock)
+
+    @cached_property
+    def costs(self) -> CostAnalyses:
+        """What answers cost."""
+        from footnote.billing.costs import Costs
+        from footnote.stores.postgres.costs import PostgresCosts
+
+        hours = self.settings.billing.dedicated_compute_hours_a_day
+        return Costs(PostgresCosts(self.database), self._budget_store, hours)
+
+    @cached_property
+    def _budget_store(self) -> PostgresBudgets:
         from footnote.stores.postgres.budgets import PostgresBudgets
 
-        return Budgets(PostgresBudgets(self.database, self.settings.quota.default_plan), self.clock)
+        return PostgresBudgets(self.database, self.settings.quota.default_plan)
 
     @cached_property
     def budget_jobs(self) -> PostgresBudgetJobs:

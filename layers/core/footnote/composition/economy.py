@@ -8,9 +8,13 @@ if TYPE_CHECKING:
     from footnote.platform.settings import Settings
 
 NOTICE = "The month's budget is nearly spent: a cheaper way of answering was used."
-"""What is told of each answer that is given under these settings."""
 
 _LONGER = 2  # times as long as otherwise is kept what was found and answered
+
+
+def notice_of(settings: Settings) -> str | None:
+    """What is told of answers that cost less than under `settings`; `None` where nothing is left out."""
+    return NOTICE if settings.generation.base_url or settings.reranking.endpoint_name else None
 
 
 def economical(settings: Settings) -> Settings:

@@ -64,7 +64,7 @@ class Variants(Operations):
         return self._variants[key]
 
     def _variant(self, overrides: Overrides, economy: bool) -> Self:
-        from footnote.composition.economy import NOTICE, economical
+        from footnote.composition.economy import economical, notice_of
         from footnote.platform.overrides import merged
 
         try:
@@ -76,7 +76,7 @@ class Variants(Operations):
                 return self
             settings = self.settings
         other = self.derived(economical(settings) if economy else settings)
-        other.notice = NOTICE if economy else None
+        other.notice = notice_of(settings) if economy else None
         if self.settings.caches.enabled:
             # Their keys tell settings apart, so that one cache does for all.
             other.__dict__ |= {"cache": self.cache, "cache_states": self.cache_states}

@@ -321,6 +321,9 @@ class BillingSettings(Section):
     Payers come back from a provider's pages to `return_url`. Invoices are issued `invoice_delay_s` after the
     end of their period, numbered `issuer`-year-number, in the seller's name, and are due `due_days` later.
     Who does not pay keeps the plan for `grace_days`.
+
+    Prices of models are read anew after `prices_keep_s`. Where self-hosted models are kept for the
+    organization alone, `dedicated_compute_hours_a_day` is for how many hours a day.
     """
 
     provider: Literal["manual", "stripe"] = "manual"
@@ -335,6 +338,7 @@ class BillingSettings(Section):
     due_days: int = 14
     grace_days: int = 7
     prices_keep_s: float = 60.0
+    dedicated_compute_hours_a_day: float | None = Field(default=None, gt=0)
 
 
 class EventSettings(Section):

@@ -47,6 +47,7 @@ _GRACE_S = 30
 # A call that failed within so many seconds is repeated once: a store that hangs would hang again.
 _REPEAT_WITHIN_S = 1.5
 _Answer = TypeVar("_Answer")
+_CHARGED = frozenset({"settled", "late"})
 # What is left may shrink again before less is asked for.
 _LESSER_TRIES = 3
 Lesser = Callable[[tuple[Denial, ...]], Mapping[Meter, int] | None]
@@ -153,17 +154,22 @@ class Admission:
             )
         raise self._refusal(reservation)
 
-    async def settle(self, context: OrganizationContext, settlement: Settlement) -> None:
+    async def settle(self, context: OrganizationContext, settlement: Settlement) -> bool:
         """Records what was used, where no other store does it in its own transaction.
+
+        Returns:
+            Whether it is charged. False: another attempt has taken the hold over, or closed it before; the
+            result must not be given away.
 
         Raises:
             QuotaUnavailable: It could not be recorded; the work's result must not be given away.
         """
         settled, was_repeated = await self._known(lambda: self._store.settle(context, settlement))
         if settled.outcome == "replayed" and was_repeated:
-            return
+            return True
         if settled.outcome != "settled" or settled.over > 0:
             logger.warning("settled otherwise", extra={"outcome": settled.outcome, "over": settled.over})
+        return settled.outcome in _CHARGED
 
     async def release(self, context: OrganizationContext, hold: Hold, cost_micro_usd: int = 0) -> None:
         """Gives everything back after a failure. If that fails as well, the hold ends by itself."""

@@ -119,6 +119,10 @@ class QuotaControls:
             NotFound: The subject does not belong to the organization.
         """
         await self._check_subject(context, override.subject)
+        if override.rate_class == "organization" and override.subject.kind != "organization":
+            raise InvalidRequest(
+                "The class 'organization' counts all calls together: set it for the organization."
+            )
         terms = await self._settings.rate_terms(context)
         most = terms.planned(override.rate_class, self._defaults)
         if most is not None and override.per_minute > most:

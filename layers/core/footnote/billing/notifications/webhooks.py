@@ -23,7 +23,7 @@ logger = get_logger("webhooks")
 _TOPIC = re.compile(r"\*|[a-z_]+(\.[a-z_]+)*(\.\*)?")
 _BODY_BYTES = 256 * 1024
 # So much longer than the request's own limit is a claim kept.
-_LEASE_EXTRA_S = 25
+_LEASE_EXTRA_S = 10
 
 
 class SignedRequests:

@@ -96,8 +96,8 @@ def _budget(payload: Mapping[str, Any], organization: str) -> Wording:
     else:
         reached = "The budget has changed"
     lines = [f"{reached}: {organization}."]
-    if stage in _STAGES:
-        lines.append(_STAGES[stage])
+    if str(stage) in _STAGES:
+        lines.append(_STAGES[str(stage)])
     spent, limit = payload.get("spent"), payload.get("limit")
     if isinstance(spent, int) and isinstance(limit, int):
         lines.append(f"{_amount('cost', spent)} of {_amount('cost', limit)} are spent.")

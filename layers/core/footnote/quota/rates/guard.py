@@ -56,24 +56,23 @@ class Rates:
         """Counts a call of a member or key.
 
         Returns:
-            The counter that is nearest to its limit; `None` where nothing is limited.
+            The counter that is nearest to its limit; `None` where limits are off. Blocks hold all the same.
 
         Raises:
             RateLimited: A limit is reached; nothing was counted. `standing` is the counter's.
             Blocked: The caller may not call for a while.
         """
-        if not self._settings.enabled:
-            return None
         caller, now = Caller.of(context), self._clock.now()
         terms = await self._terms.get(context)
         blocked_until = terms.blocked_until(caller, now)
         if blocked_until is not None:
             raise _blocked(blocked_until)
-        mine = terms.allowance(caller, rate_class, self._defaults, now)
-        shared = terms.allowance(caller, "organization", self._defaults, now)
-        counters = [] if mine is None else [_counter(caller, mine)]
-        if shared is not None:
-            counters.append(_shared_counter(caller, shared))
+        counters = []
+        if self._settings.enabled:
+            mine = terms.allowance(caller, rate_class, self._defaults, now)
+            shared = terms.allowance(caller, "organization", self._defaults, now)
+            counters += [] if mine is None else [_counter(caller, mine)]
+            counters += [] if shared is None else [_shared_counter(caller, shared)]
         return _decided(await self._count(counters, caller))
 
     async def allow_address(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from uuid import UUID
 
@@ -31,18 +32,25 @@ class KeptTerms:
         self._keep_s = keep_s
         self._most = most
         self._known: OrderedDict[UUID, tuple[float, RateTerms]] = OrderedDict()
+        self._away_until = -math.inf
 
     async def get(self, context: OrganizationContext) -> RateTerms:
-        """The organization's terms. A source that is down is not asked again before `keep_s` are over."""
+        """The organization's terms. A source that is down is not asked again before `keep_s` are over.
+
+        So a database that hangs makes one caller wait, not the first one of each organization.
+        """
         now = self._clock.monotonic()
         known = self._known.get(context.organization_id)
         if known is not None and now - known[0] < self._keep_s:
             return known[1]
+        if now < self._away_until:
+            return known[1] if known else RateTerms()
         try:
             terms = await self._source.rate_terms(context)
         except ServiceUnavailable:
             logger.warning("rate terms unavailable")
-            terms = known[1] if known else RateTerms()
+            self._away_until = self._clock.monotonic() + self._keep_s
+            return known[1] if known else RateTerms()
         self._known[context.organization_id] = (now, terms)
         self._known.move_to_end(context.organization_id)
         if len(self._known) > self._most:

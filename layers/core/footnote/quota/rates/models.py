@@ -170,26 +170,32 @@ class RateTerms:
         self, caller: Caller, rate_class: RateClass, defaults: Mapping[str, int | None], now: datetime
     ) -> Allowance | None:
         """The limit: of key, user, organization, plan, or the settings; `None` where none of them has one."""
-        planned = self.planned(rate_class, defaults)
-        limit, source = planned, "plan" if rate_class in self.rates else "default"
-        for subject in caller.subjects:
-            override = self.overrides.get((subject, rate_class))
-            if override is None or (override.expires_at is not None and override.expires_at <= now):
-                continue
-            is_bounded = override.created_by is not None and planned is not None
-            limit = min(override.per_minute, planned) if is_bounded else override.per_minute  # type: ignore[type-var]
-            source = subject.kind
-            break
+        limit = planned = self.planned(rate_class, defaults)
+        source: Source = "plan" if rate_class in self.rates else "default"
+        override = self._override(caller, rate_class, now)
+        if override is not None:
+            limit, source = override.per_minute, override.subject.kind
+            if override.created_by is not None and planned is not None:
+                limit = min(limit, planned)
         if limit is None:
             return None
         is_reduced = bool(SAVING & {self.stage, self.platform_stage}) and limit > 0
         if is_reduced:
             limit = max(1, limit * _SAVED[0] // _SAVED[1])
-        return Allowance(rate_class, limit, source, is_reduced)  # type: ignore[arg-type]
+        return Allowance(rate_class, limit, source, is_reduced)
 
     def planned(self, rate_class: RateClass, defaults: Mapping[str, int | None]) -> int | None:
         """What the plan allows, or the settings where the plan says nothing."""
         return self.rates.get(rate_class, defaults.get(rate_class))
+
+    def _override(self, caller: Caller, rate_class: RateClass, now: datetime) -> RateOverride | None:
+        """The narrowest that has not ended; calls of all together are the organization's alone."""
+        subjects = caller.subjects[-1:] if rate_class == "organization" else caller.subjects
+        for subject in subjects:
+            override = self.overrides.get((subject, rate_class))
+            if override is not None and (override.expires_at is None or override.expires_at > now):
+                return override
+        return None
 
 
 def defaults_of(settings: RateSettings) -> dict[str, int | None]:

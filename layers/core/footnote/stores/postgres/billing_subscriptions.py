@@ -177,7 +177,7 @@ class PostgresSubscriptionStore:
                 if current.period_end <= terms.now:
                     await roll_over(terms, current)
                     return True
-                if current.status == "active" and await _is_overdue(terms):
+                if current.status == "active" and await is_overdue(terms):
                     await mark_past_due(terms, current)
                     return True
             return await self._change_time_zone(terms)
@@ -242,7 +242,8 @@ async def _unpaid(terms: Terms, grace_s: int) -> Subscription | None:
     return current if since is not None and (terms.now - since).total_seconds() >= grace_s else None
 
 
-async def _is_overdue(terms: Terms) -> bool:
+async def is_overdue(terms: Terms) -> bool:
+    """Whether an invoice is due and not paid."""
     await terms.cursor.execute(_OVERDUE, {"organization_id": terms.organization_id, "now": terms.now})
     return await terms.cursor.fetchone() is not None
 

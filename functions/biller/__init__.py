@@ -1,0 +1,1 @@
+"""`biller`: renewals, invoices, what is not paid."""

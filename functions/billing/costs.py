@@ -1,0 +1,186 @@
+"""HTTP of costs: what answers cost the platform."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from footnote.billing.costs import CostGroup, CostReport, GroupBy, Totals
+from footnote.billing.forecast import Forecast
+from footnote.composition import container
+from footnote.composition.admission_edge import limited
+from footnote.identity import require
+from footnote.platform.http import Identity
+from footnote.platform.pages import page_response, wants_page
+from functions.billing.costs_page import costs_page
+
+router = APIRouter(prefix="/billing", tags=["Billing"], dependencies=[limited()])
+
+_FORMATS = {
+    "description": "A page with `Accept: text/html` or `format=html`, a table with `format=csv`.",
+    "content": {"text/html": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}},
+}
+_COLUMNS = ("group", "billed_micro_usd", "unbilled_micro_usd", "total_micro_usd", "previous_micro_usd")
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class TotalsBody(BaseModel):
+    """Sums in micro-USD. `unbilled` is what attempts cost that no customer pays for."""
+
+    billed: int
+    unbilled: int
+    total: int
+    messages: int
+    transactions: int
+    per_message: int | None
+    per_transaction: int | None
+
+    @classmethod
+    def of(cls, totals: Totals) -> Self:
+        """The sums as the API shows them."""
+        return cls(
+            billed=totals.billed,
+            unbilled=totals.unbilled,
+            total=totals.total,
+            messages=totals.messages,
+            transactions=totals.transactions,
+            per_message=totals.per_message,
+            per_transaction=totals.per_transaction,
+        )
+
+
+class GroupBody(BaseModel):
+    """One group in micro-USD. `key` is null for what belongs to none; `previous` is the period before's."""
+
+    key: str | None
+    billed: int
+    unbilled: int
+    total: int
+    previous: int | None
+    change: float | None
+
+    @classmethod
+    def of(cls, group: CostGroup) -> Self:
+        """The group as the API shows it."""
+        change = (group.total - group.before) / group.before if group.before else None
+        return cls(
+            key=group.key,
+            billed=group.billed,
+            unbilled=group.unbilled,
+            total=group.total,
+            previous=group.before,
+            change=None if change is None else round(change, 4),
+        )
+
+
+class ForecastBody(BaseModel):
+    """The running month's cost in micro-USD. `amount` is null where `reason` says why nothing is forecast."""
+
+    amount: int | None = None
+    low: int | None = None
+    high: int | None = None
+    spent: int | None = None
+    complete_days: int | None = None
+    basis: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, forecast: Forecast | str) -> Self:
+        """The forecast as the API shows it."""
+        if isinstance(forecast, str):
+            return cls(reason=forecast)
+        return cls(
+            amount=forecast.amount,
+            low=forecast.low,
+            high=forecast.high,
+            spent=forecast.spent,
+            complete_days=forecast.complete_days,
+            basis=forecast.basis,
+        )
+
+
+class RecommendationBody(BaseModel):
+    """One way to save; `saving` in micro-USD in a period like this one."""
+
+    kind: str
+    title: str
+    how: str
+    saving: int
+    figures: Mapping[str, float]
+
+
+class CostsBody(BaseModel):
+    """The analysis of the days `first` to `last`, in the organization's time zone."""
+
+    first: date
+    last: date
+    time_zone: str
+    group_by: GroupBy
+    totals: TotalsBody
+    previous: TotalsBody
+    groups: list[GroupBody]
+    forecast: ForecastBody
+    recommendations: list[RecommendationBody]
+
+    @classmethod
+    def of(cls, report: CostReport) -> Self:
+        """The analysis as the API shows it."""
+        return cls(
+            first=report.period.first,
+            last=report.period.last,
+            time_zone=report.time_zone,
+            group_by=report.group_by,
+            totals=TotalsBody.of(report.totals),
+            previous=TotalsBody.of(report.totals_before),
+            groups=[GroupBody.of(group) for group in report.groups],
+            forecast=ForecastBody.of(report.forecast),
+            recommendations=[
+                RecommendationBody(
+                    kind=one.kind, title=one.title, how=one.how, saving=one.saving, figures=one.figures
+                )
+                for one in report.recommendations
+            ],
+        )
+
+
+@router.get("/costs", response_model=CostsBody, responses={200: _FORMATS})
+async def get_costs(
+    request: Request,
+    context: Identity,
+    first: Annotated[date | None, Query(alias="from", description="The first day.")] = None,
+    last: Annotated[date | None, Query(alias="to", description="The last day; by default today.")] = None,
+    group_by: Annotated[GroupBy, Query()] = "component",
+    chosen: Annotated[Literal["json", "html", "csv"] | None, Query(alias="format")] = None,
+) -> Response | CostsBody:
+    """What answers cost, by group, against the time before; the month's forecast; how to save."""
+    require(context, "billing:read")
+    report = await container().costs.analyse(context, first, last, group_by)
+    if chosen == "csv":
+        return _csv(report)
+    if wants_page(request, chosen):
+        return page_response(costs_page(report))
+    return CostsBody.of(report)
+
+
+def _csv(report: CostReport) -> Response:
+    """One line a group; amounts are whole micro-USD."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow((report.group_by, *_COLUMNS[1:]))
+    for group in report.groups:
+        writer.writerow((_cell(group.key), group.billed, group.unbilled, group.total, group.before))
+    name = f"costs-{report.group_by}-{report.period.first}-{report.period.last}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _cell(key: str | None) -> str:
+    text = key or ""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,126 @@
+"""HTTP of usage reports."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from footnote.billing.usage import (
+    DayRange,
+    GroupBy,
+    LedgerPlace,
+    UsageReport,
+    ledger_csv,
+    report_csv,
+)
+from footnote.composition import container
+from footnote.composition.admission_edge import limited
+from footnote.identity import require
+from footnote.platform.errors import InvalidRequest
+from footnote.platform.http import Identity
+
+router = APIRouter(prefix="/billing/usage", tags=["Billing"], dependencies=[limited()])
+
+_CSV = "text/csv; charset=utf-8"
+_AS_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+_EXPORT_ROWS = 5_000
+First = Annotated[date, Query(alias="from", description="The first day, in the organization's time zone.")]
+Last = Annotated[date, Query(alias="to", description="The last day; 366 days at most.")]
+
+
+class UsageRowBody(BaseModel):
+    """Units of a meter in one group; `group` is the day, member, model or feature."""
+
+    group: str
+    meter: str
+    units: int
+    cost_micro_usd: int
+
+
+class UsageBody(BaseModel):
+    """What was used: exactly what the ledger holds."""
+
+    first_day: date
+    last_day: date
+    time_zone: str
+    group_by: GroupBy
+    rows: list[UsageRowBody]
+
+    @classmethod
+    def of(cls, report: UsageReport) -> Self:
+        """The report as the API shows it."""
+        rows = [UsageRowBody.model_validate(row, from_attributes=True) for row in report.rows]
+        return cls(
+            first_day=report.range.first,
+            last_day=report.range.last,
+            time_zone=report.time_zone,
+            group_by=report.group_by,
+            rows=rows,
+        )
+
+
+@router.get("", response_model=UsageBody, responses={200: _AS_CSV})
+async def report_usage(
+    first: First,
+    last: Last,
+    context: Identity,
+    group_by: GroupBy = "day",
+    chosen: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+) -> Response | UsageBody:
+    """What was used in some days, by day, meter, member, model or feature."""
+    require(context, "billing:read")
+    report = await container().usage.report(context, DayRange(first, last), group_by)
+    if chosen == "csv":
+        return _csv(report_csv(report), f"usage-{first}-{last}-{group_by}.csv")
+    return UsageBody.of(report)
+
+
+@router.get("/export", response_class=Response, responses={200: _AS_CSV})
+async def export_usage(
+    first: First,
+    last: Last,
+    context: Identity,
+    cursor: Annotated[str | None, Query(max_length=1_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=_EXPORT_ROWS)] = _EXPORT_ROWS,
+) -> Response:
+    """Rows of the ledger as CSV, page by page: `X-Next-Cursor` asks for the next one, which has no head."""
+    require(context, "billing:read")
+    after = _decode(cursor) if cursor else None
+    rows = await container().usage.export(context, DayRange(first, last), limit, after)
+    answer = _csv(ledger_csv(rows, with_head=after is None), f"ledger-{first}-{last}.csv")
+    if len(rows) == limit:
+        answer.headers["X-Next-Cursor"] = _encode(rows[-1].place)
+    return answer
+
+
+def _csv(text: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text, media_type=_CSV, headers=headers)
+
+
+def _encode(place: LedgerPlace) -> str:
+    fields = [place.at.isoformat(), str(place.hold_id), place.attempt, place.meter, place.model]
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> LedgerPlace:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        at, hold_id, attempt, meter, model = json.loads(text)
+        return LedgerPlace(_moment(at), UUID(hold_id), int(attempt), str(meter), str(model))
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise InvalidRequest("The cursor is not one that this list returned.") from error
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("no time zone")
+    return at

@@ -1,0 +1,87 @@
+"""Usage reports from the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import MappingProxyType
+
+from footnote.billing.usage import DayRange, GroupBy, LedgerPlace, LedgerRow, UsageReport, UsageRow
+from footnote.platform.context import OrganizationContext
+from footnote.stores.postgres.database import Database
+
+_GROUPS = MappingProxyType(
+    {
+        "day": "(at AT TIME ZONE %(time_zone)s)::date",
+        "meter": "''",
+        "user": "user_id",
+        "model": "model",
+        "feature": "feature",
+    }
+)
+_TIME_ZONE = """
+SELECT coalesce((SELECT time_zone FROM quota.entitlements WHERE organization_id = %(organization_id)s), 'UTC')
+       AS time_zone
+"""
+_IN_RANGE = """
+ WHERE organization_id = %(organization_id)s
+   AND at >= (%(first)s::date)::timestamp AT TIME ZONE %(time_zone)s
+   AND at < (%(end)s::date)::timestamp AT TIME ZONE %(time_zone)s
+"""
+_EXPORT = (
+    """
+SELECT at, hold_id, attempt, meter, model, user_id, feature, units, cost_micro_usd, price_version
+  FROM quota.usage_ledger
+"""
+    + _IN_RANGE
+    + """
+   AND (%(at)s::timestamptz IS NULL OR at >= %(at)s)
+   AND (%(at)s::timestamptz IS NULL OR (at, hold_id, attempt, meter COLLATE "C", model COLLATE "C")
+        > (%(at)s, %(hold_id)s::uuid, %(attempt)s::int, %(meter)s, %(model)s))
+ ORDER BY at, hold_id, attempt, meter COLLATE "C", model COLLATE "C" LIMIT %(limit)s
+"""
+)
+
+
+class PostgresUsageStore:
+    """`footnote.billing.usage.UsageStore` on Postgres.
+
+    Args:
+        database: Tenant transactions.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(self, context: OrganizationContext, days: DayRange, group_by: GroupBy) -> UsageReport:
+        """See `UsageStore.report`."""
+        statement = (
+            f"SELECT coalesce(({_GROUPS[group_by]})::text, '') AS group, meter, sum(units)::bigint AS units,"  # noqa: S608
+            " sum(cost_micro_usd)::bigint AS cost_micro_usd FROM quota.usage_ledger"
+            f"{_IN_RANGE} GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            names = _names(context, days)
+            await cursor.execute(_TIME_ZONE, names)
+            row = await cursor.fetchone()
+            assert row is not None
+            await cursor.execute(statement.encode(), names | {"time_zone": row["time_zone"]})
+            rows = tuple(UsageRow(**found) for found in await cursor.fetchall())
+        return UsageReport(days, group_by, row["time_zone"], rows)
+
+    async def export(
+        self, context: OrganizationContext, days: DayRange, limit: int, after: LedgerPlace | None
+    ) -> list[LedgerRow]:
+        """See `UsageStore.export`."""
+        place = {name: getattr(after, name, None) for name in LedgerPlace.__slots__}
+        async with self._database.tenant_tx(context) as cursor:
+            names = _names(context, days) | place | {"limit": limit}
+            await cursor.execute(_TIME_ZONE, names)
+            row = await cursor.fetchone()
+            assert row is not None
+            await cursor.execute(_EXPORT, names | {"time_zone": row["time_zone"]})
+            return [LedgerRow(**found) for found in await cursor.fetchall()]
+
+
+def _names(context: OrganizationContext, days: DayRange) -> dict[str, object]:
+    end = days.last + timedelta(days=1)
+    return {"organization_id": context.organization_id, "first": days.first, "end": end}
