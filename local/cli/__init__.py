@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from local.cli import (
+    billing,
+    budget,
     conversation,
     doctor,
     documents,
@@ -14,6 +16,7 @@ from local.cli import (
     lifecycle,
     logs,
     mail,
+    prices,
     queue,
     status,
 )
@@ -42,6 +45,10 @@ def build_app() -> typer.Typer:
     app.command()(evaluation.evaluate)
     app.command()(environment.env)
     app.add_typer(queue.app, name="queue")
+    app.add_typer(billing.plans_app, name="plans")
+    app.add_typer(billing.invoices_app, name="invoices")
+    app.add_typer(prices.app, name="prices")
+    app.add_typer(budget.app, name="budget")
     return app
 
 
