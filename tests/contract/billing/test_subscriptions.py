@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from footnote.billing import ProviderSubscription
+from footnote.billing import ProviderSubscription, Request
 from footnote.platform.errors import Conflict, NotFound
 from footnote.platform.ids import new_id
 from footnote.quota import HoldRequest, IdempotencyKeyReused, Meter, Reserved
@@ -189,6 +189,27 @@ async def test_a_repeated_key_changes_nothing_and_another_request_is_refused(
     assert [kind for kind, _, _ in charges(module_database, owner)] == ["fee", "credit", "charge"]
 
 
+async def test_a_change_after_the_period_that_nobody_has_ended_yet_is_one_of_the_next_period(
+    subscriptions, owner, times, module_database
+):
+    times.travel(APRIL)
+    await subscriptions.change(owner, "pro")
+    times.travel(MAY + timedelta(days=10, hours=8))
+    await subscriptions.change(owner, "enterprise")
+    has = (await subscriptions.overview(owner)).subscription
+    assert (has.plan, has.period_start) == ("enterprise", MAY)
+    # 20 2/3 of 31 days are left.
+    assert charges(module_database, owner) == [
+        ("fee", "pro", 2900), ("fee", "pro", 2900), ("credit", "pro", -1933), ("charge", "enterprise", 6600),
+    ]  # fmt: skip
+    (closed,) = rows(
+        module_database.superuser_dsn,
+        "SELECT plan, period_end FROM billing.periods WHERE organization_id = %(o)s",
+        o=owner.organization_id,
+    )
+    assert closed == {"plan": "pro", "period_end": MAY}
+
+
 async def test_many_at_once_subscribe_once(owner, profiles, module_database, subscriptions):
     databases = [open_database(module_database) for _ in range(4)]
     stores = [PostgresSubscriptionStore(database, "free") for database in databases]
@@ -233,6 +254,7 @@ async def test_the_providers_states_are_followed_in_any_order(subscriptions, own
         ("fee", "pro", 2900), ("credit", "pro", -1450), ("charge", "enterprise", 4950),
     ]  # fmt: skip
     june = datetime(2026, 6, 1, tzinfo=UTC)
+    assert (await subscriptions.overview(owner)).plan.plan == "enterprise"
     times.travel(MAY)
     renewed = replace(dearer, period_start=MAY, period_end=june, changed_at=MAY)
     assert await apply(owner, renewed)
@@ -273,3 +295,24 @@ async def test_a_subscription_that_is_not_paid_for_ends_after_the_time_of_grace(
     paid = replace(late, status="active", changed_at=APRIL + timedelta(days=9))
     assert await subscriptions.apply_provider_state(owner, paid)
     assert plan_in_force(module_database, owner) == "pro"
+
+
+async def test_a_downgrade_that_the_provider_knows_already_waits_for_the_period(
+    subscriptions, store, owner, times
+):
+    apply, day = subscriptions.apply_provider_state, timedelta(days=1)
+    times.travel(APRIL)
+    dearer = state_of(owner, plan="enterprise")
+    await apply(owner, dearer)
+    decision = await store.decide(owner, "pro")
+    assert decision.kind == "later"
+    await store.carry_out(owner, decision, Request(None, ""))
+    cheaper = state_of(owner, changed_at=APRIL + day)
+    await apply(owner, cheaper)
+    overview = await subscriptions.overview(owner)
+    assert (overview.plan.plan, overview.subscription.pending_plan) == ("enterprise", "pro")
+    times.travel(MAY)
+    assert await apply(owner, replace(cheaper, period_start=MAY, period_end=MAY + 31 * day, changed_at=MAY))
+    overview = await subscriptions.overview(owner)
+    assert (overview.plan.plan, overview.subscription.pending_plan) == ("pro", None)
+    assert overview.subscription.period_start == MAY

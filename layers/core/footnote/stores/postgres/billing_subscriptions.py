@@ -170,7 +170,7 @@ class PostgresSubscriptionStore:
             return [row["organization_id"] for row in await cursor.fetchall()]
 
     async def advance(self, context: OrganizationContext) -> bool:
-        """Does one thing that is due: ends a period, notes an overdue invoice, changes the time zone."""
+        """See `SubscriptionStore.advance`: the end of a period, an overdue invoice, another time zone."""
         async with self._terms(context, background=True) as terms:
             current = await terms.current()
             if current is not None and current.provider == "manual":
@@ -220,6 +220,8 @@ class PostgresSubscriptionStore:
     async def _expected(terms: Terms, subscription_id: UUID) -> Subscription:
         current = await terms.current()
         if current is None or current.subscription_id != subscription_id:
+            raise _moved_on()
+        if current.provider == "manual" and current.period_end <= terms.now:
             raise _moved_on()
         return current
 
