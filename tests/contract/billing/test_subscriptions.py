@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from footnote.billing import ProviderSubscription, Request
+from footnote.billing import Checkout, ProviderSubscription, Request
+from footnote.billing.payments.manual import ManualProvider
 from footnote.platform.errors import Conflict, NotFound
 from footnote.platform.ids import new_id
 from footnote.quota import HoldRequest, IdempotencyKeyReused, Meter, Reserved
@@ -316,3 +317,58 @@ async def test_a_downgrade_that_the_provider_knows_already_waits_for_the_period(
     overview = await subscriptions.overview(owner)
     assert (overview.plan.plan, overview.subscription.pending_plan) == ("pro", None)
     assert overview.subscription.period_start == MAY
+
+
+class Elsewhere(ManualProvider):
+    """A provider that payers have to go to; remembers what it was told."""
+
+    name = "stripe"
+
+    def __init__(self):
+        self.told = []
+
+    async def subscribe(self, payer, plan, *, success_url, cancel_url, key):
+        self.told.append(("subscribe", plan.plan, payer.customer_ref, key))
+        return Checkout("https://pay.example/1", "cus_1", None)
+
+    async def change_plan(self, subscription_ref, plan, *, prorate, key):
+        self.told.append(("change", plan.plan, prorate, subscription_ref))
+
+    async def cancel(self, subscription_ref, *, at_period_end, key):
+        self.told.append(("cancel", at_period_end, subscription_ref))
+
+    async def resume(self, subscription_ref, *, key):
+        self.told.append(("resume", subscription_ref))
+
+
+async def test_what_has_to_be_paid_elsewhere_holds_when_the_provider_says_so(
+    subscriptions, owner, times, module_database
+):
+    provider = Elsewhere()
+    service, reference = replace(subscriptions, provider=provider), f"sub_{owner.organization_id}"
+    times.travel(APRIL)
+    for _ in range(2):
+        change = await service.change(owner, "pro", "a key")
+        assert (change.checkout_url, change.overview.subscription) == ("https://pay.example/1", None)
+    assert provider.told == [("subscribe", "pro", None, "a key")]
+    assert charges(module_database, owner) == []
+    assert await service.apply_provider_state(owner, state_of(owner))
+    assert (await service.overview(owner)).plan.plan == "pro"
+    provider.told.clear()
+    await service.change(owner, "enterprise")
+    await service.change(owner, "pro")
+    await service.cancel(owner)
+    await service.resume(owner)
+    await service.change(owner, "free")
+    await service.change(owner, "enterprise")
+    assert provider.told == [
+        ("change", "enterprise", True, reference),
+        ("change", "pro", False, reference),
+        ("cancel", True, reference),
+        ("resume", reference),
+        ("cancel", True, reference),
+        ("resume", reference),
+        ("change", "enterprise", False, reference),
+    ]
+    has = (await service.overview(owner)).subscription
+    assert (has.plan, has.cancel_at_period_end, has.pending_plan) == ("enterprise", False, None)

@@ -130,13 +130,12 @@ class PostgresSubscriptionStore:
                 await switch_now(terms, current, decision.plan)
                 return
             ends = decision.kind == "end"
-            later = decision.plan if decision.kind == "later" else None
-            planned = replace(
-                current,
-                cancel_at_period_end=ends,
-                pending_plan=later.plan if later else None,
-                pending_version=later.version if later else None,
-            )
+            planned = replace(current, cancel_at_period_end=ends)
+            if decision.kind == "later":
+                to_come = decision.plan
+                planned = replace(planned, pending_plan=to_come.plan, pending_version=to_come.version)
+            elif not ends:
+                planned = replace(planned, pending_plan=None, pending_version=None)
             if planned != current:
                 await terms.update(planned)
                 await terms.tell(
