@@ -8,6 +8,7 @@ from local.cli import (
     billing,
     budget,
     conversation,
+    costs,
     doctor,
     documents,
     environment,
@@ -47,6 +48,7 @@ def build_app() -> typer.Typer:
     app.add_typer(queue.app, name="queue")
     app.add_typer(billing.plans_app, name="plans")
     app.add_typer(billing.invoices_app, name="invoices")
+    app.command()(costs.costs)
     app.add_typer(prices.app, name="prices")
     app.add_typer(budget.app, name="budget")
     return app
