@@ -436,3 +436,27 @@ async def test_twice_lost_is_unavailable_and_what_was_reserved_ends_by_itself(st
     assert window(dsn, context.organization_id, Meter.MESSAGES) == (0, 1)
     swept(dsn)
     assert window(dsn, context.organization_id, Meter.MESSAGES) == (0, 0)
+
+
+async def test_a_store_that_hangs_is_not_asked_again(context):
+    clock, calls = ManualClock(), []
+
+    class Hanging:
+        async def reserve(self, *arguments):
+            calls.append(arguments)
+            clock.advance(4)
+            raise ServiceUnavailable("no answer in time")
+
+    with pytest.raises(QuotaUnavailable):
+        await admitted(Admission(Hanging(), clock), context, CHAT)
+    assert len(calls) == 1
+
+
+async def test_a_connection_that_died_while_idle_is_replaced(database, store, context, dsn):
+    await database.ping()
+    ended = (
+        "SELECT count(pg_terminate_backend(pid, 1000)) FROM pg_stat_activity WHERE usename = 'footnote_app'"
+    )
+    assert query(dsn, ended + " AND datname = current_database()")[0][0] >= 1
+    await reserved_by(store, context)
+    assert window(dsn, context.organization_id, Meter.MESSAGES) == (0, 1)
