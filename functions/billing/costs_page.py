@@ -19,9 +19,9 @@ _NAMES = {
 }  # fmt: skip
 _STAGES = {
     "normal": "within the budget",
-    "soft": "close to the budget: warned",
-    "hard": "above the budget if this goes on: answers are given at less cost",
-    "emergency": "spent: paid requests are refused",
+    "soft": "close to the budget, or projected to come close",
+    "hard": "above the budget if this goes on: answers cost less",
+    "emergency": "closed: paid requests are refused",
 }
 
 
@@ -69,6 +69,9 @@ def _month(forecast: Forecast | str, budget: Budget | None) -> Markup:
             ("Reserved by requests", dollars(budget.reserved)),
             ("Stage", f"{budget.stage}: {_STAGES[budget.stage]}"),
         ]
+        if budget.override is not None:
+            held = budget.override
+            rows.append(("Held by a person", f"until {held.until:%Y-%m-%d %H:%M %Z}: {held.reason}"))
     if isinstance(forecast, str):
         return section("This month", definitions(rows), paragraph(forecast, kind="note"))
     limit = budget.terms.amount if budget is not None else None

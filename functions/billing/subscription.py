@@ -57,7 +57,7 @@ class SubscriptionBody(BaseModel):
             period_start=has.period_start,
             period_end=has.period_end,
             cancel_at_period_end=has.cancel_at_period_end,
-            next_plan=has.pending_plan,
+            next_plan=None if has.cancel_at_period_end else has.pending_plan,
             past_due_since=has.past_due_since,
             checkout_url=checkout_url,
         )

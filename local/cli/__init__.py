@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from local.cli import (
+    billing,
+    budget,
     conversation,
     cost,
+    costs,
     doctor,
     documents,
     environment,
@@ -16,6 +19,7 @@ from local.cli import (
     lifecycle,
     logs,
     mail,
+    prices,
     queue,
     status,
 )
@@ -46,6 +50,11 @@ def build_app() -> typer.Typer:
     app.command()(invocation.invoke)
     app.add_typer(queue.app, name="queue")
     app.add_typer(cost.app, name="cost")
+    app.add_typer(billing.plans_app, name="plans")
+    app.add_typer(billing.invoices_app, name="invoices")
+    app.command()(costs.costs)
+    app.add_typer(prices.app, name="prices")
+    app.add_typer(budget.app, name="budget")
     return app
 
 

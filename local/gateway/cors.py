@@ -11,7 +11,7 @@ from local.gateway.responses import Headers
 
 _ALLOWED_HEADERS = b"Authorization,Content-Type,Idempotency-Key,X-Device-Id,X-Request-ID"
 _EXPOSED_HEADERS = (
-    b"X-Request-ID,Retry-After,Idempotency-Replayed,"
+    b"X-Request-ID,Retry-After,Idempotency-Replayed,X-Next-Cursor,"
     b"RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
 )
 _MAX_AGE_S = b"600"

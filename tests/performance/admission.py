@@ -106,8 +106,7 @@ async def _bare_pair(database: Database, times: Times) -> None:
     context = OrganizationContext(UUID(int=1))
     for statement, kept in ((_TAKE, times.reserve), (_KEEP, times.settle)):
         start = time.perf_counter()
-        async with database.tenant_tx(context) as cursor:
-            await cursor.execute(statement)
+        await database.tenant_call(context, statement, {})
         kept.append(time.perf_counter() - start)
 
 

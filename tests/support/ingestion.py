@@ -103,6 +103,14 @@ class Bucket:
         self.current.pop(key, None)
         return ObjectEvent(BUCKET, key, False, f"{number:016X}", f"v{number}", None, 0, delete_marker=True)
 
+    def remove_version(self, key: str, version: str) -> ObjectEvent:
+        """Takes one version away for good, the newest one or an older one."""
+        number = next(self._numbers)
+        self.objects.pop((key, version), None)
+        if self.current.get(key) == version:
+            del self.current[key]
+        return ObjectEvent(BUCKET, key, False, f"{number:016X}", version, None, 0)
+
     def presign_put(self, key: str, content_type: str, content_length: int | None) -> UploadTicket:
         headers = {"content-type": content_type}
         expires_at = datetime.now(UTC) + timedelta(minutes=15)

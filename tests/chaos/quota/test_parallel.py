@@ -1,13 +1,21 @@
 """C1, C2: several processes, one quota. Figures of the test plan (reliability.md, 3.2)."""
 
+import itertools
 from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 
-from footnote.quota import Meter
-from tests.support.organizations import new_organization
-from tests.support.quota import NIGHTLY, assert_books_agree, limit, query, window
+from footnote.quota import Meter, Used
+from tests.support.organizations import new_member, new_organization
+from tests.support.quota import (
+    NIGHTLY,
+    assert_books_agree,
+    let_time_of_holds_pass,
+    limit,
+    query,
+    window,
+)
 from tests.support.quota_workers import Processes, outcomes, tasks_of
 
 N, K = 500, 100
@@ -126,4 +134,38 @@ def test_the_platforms_budget_is_exact_over_several_organizations(migrated_datab
     assert outcomes(steps) == {"abandon": 100, "PLATFORM_BUDGET_EXCEEDED": 200}
     parts = "SELECT sum(lim), sum(reserved), min(lim - committed - reserved) FROM quota.platform_windows"
     assert query(dsn, parts) == [(budget, 1000, 0)]
+    assert_books_agree(dsn)
+
+
+@pytest.mark.timeout(200)
+def test_everything_at_once_never_locks_up(migrated_database):
+    """Reservations, settlements, releases, the sweeper, keys in common, parts of the platform that lend."""
+    dsn = migrated_database.superuser_dsn
+    query(dsn, "SELECT quota.set_platform_budget(4000)")
+    organizations = [new_organization(migrated_database) for _ in range(3)]
+    members = [new_member(migrated_database, one) for one in organizations for _ in range(2)]
+    for one in organizations:
+        limit(dsn, one.organization_id, {"messages": 1000, "api_calls": 500}, cost_limit=2000)
+    units = {Meter.MESSAGES: 1, Meter.API_CALLS: 1, Meter.STORAGE_BYTES: 3, Meter.COST: 30}
+    used = (Used(Meter.MESSAGES, 1, "", 20), Used(Meter.API_CALLS, 1), Used(Meter.STORAGE_BYTES, 2))
+    tasks = []
+    for number in range(1_600 if NIGHTLY else 480):
+        (task,) = tasks_of(members[number // 4 % 6], 1, units, used=used)
+        end = ("settle", "settle", "release", "abandon", "settle")[number % 5]
+        key = f"key {number // 8}" if number % 3 else None  # neighbours in other processes have the same
+        tasks.append(replace(task, number=number // 8, end=end, key=key, settlements=1 + number % 2))
+    told = itertools.count(1)
+
+    def sweep(step):
+        if step.kind != "invoke" and next(told) % 12 == 0:
+            let_time_of_holds_pass(dsn)
+            for _ in range(3):
+                query(dsn, "SELECT metering.expire_next(5)")
+
+    steps = Processes(migrated_database, PROCESSES, on_step=sweep).run(tasks)
+    allowed = {"served", "release", "abandon", "replayed", "REQUEST_IN_PROGRESS"}
+    assert set(outcomes(steps)) <= {*allowed, "BUDGET_EXCEEDED", "PLATFORM_BUDGET_EXCEEDED"}
+    query(dsn, "SELECT pg_stat_force_next_flush()")
+    assert query(dsn, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
+    assert query(dsn, "SELECT sum(lim) FROM quota.platform_windows") == [(4000,)]
     assert_books_agree(dsn)

@@ -215,6 +215,9 @@ async def test_organizations_see_and_change_their_own_alone(migrated_database, c
 
 def test_what_was_recorded_never_changes(clock, migrated_database):
     with psycopg.connect(migrated_database.dsn(), autocommit=True) as app:
-        for statement in ("UPDATE billing.budget_events SET reason = ''", "DELETE FROM billing.budget_events"):
+        for statement in (
+            "UPDATE billing.budget_events SET reason = ''",
+            "DELETE FROM billing.budget_events",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from footnote.billing import ProviderSubscription
+from footnote.billing import Checkout, ProviderSubscription, Request
+from footnote.billing.payments.manual import ManualProvider
 from footnote.platform.errors import Conflict, NotFound
 from footnote.platform.ids import new_id
 from footnote.quota import HoldRequest, IdempotencyKeyReused, Meter, Reserved
@@ -189,6 +190,27 @@ async def test_a_repeated_key_changes_nothing_and_another_request_is_refused(
     assert [kind for kind, _, _ in charges(module_database, owner)] == ["fee", "credit", "charge"]
 
 
+async def test_a_change_after_the_period_that_nobody_has_ended_yet_is_one_of_the_next_period(
+    subscriptions, owner, times, module_database
+):
+    times.travel(APRIL)
+    await subscriptions.change(owner, "pro")
+    times.travel(MAY + timedelta(days=10, hours=8))
+    await subscriptions.change(owner, "enterprise")
+    has = (await subscriptions.overview(owner)).subscription
+    assert (has.plan, has.period_start) == ("enterprise", MAY)
+    # 20 2/3 of 31 days are left.
+    assert charges(module_database, owner) == [
+        ("fee", "pro", 2900), ("fee", "pro", 2900), ("credit", "pro", -1933), ("charge", "enterprise", 6600),
+    ]  # fmt: skip
+    (closed,) = rows(
+        module_database.superuser_dsn,
+        "SELECT plan, period_end FROM billing.periods WHERE organization_id = %(o)s",
+        o=owner.organization_id,
+    )
+    assert closed == {"plan": "pro", "period_end": MAY}
+
+
 async def test_many_at_once_subscribe_once(owner, profiles, module_database, subscriptions):
     databases = [open_database(module_database) for _ in range(4)]
     stores = [PostgresSubscriptionStore(database, "free") for database in databases]
@@ -233,6 +255,7 @@ async def test_the_providers_states_are_followed_in_any_order(subscriptions, own
         ("fee", "pro", 2900), ("credit", "pro", -1450), ("charge", "enterprise", 4950),
     ]  # fmt: skip
     june = datetime(2026, 6, 1, tzinfo=UTC)
+    assert (await subscriptions.overview(owner)).plan.plan == "enterprise"
     times.travel(MAY)
     renewed = replace(dearer, period_start=MAY, period_end=june, changed_at=MAY)
     assert await apply(owner, renewed)
@@ -273,3 +296,79 @@ async def test_a_subscription_that_is_not_paid_for_ends_after_the_time_of_grace(
     paid = replace(late, status="active", changed_at=APRIL + timedelta(days=9))
     assert await subscriptions.apply_provider_state(owner, paid)
     assert plan_in_force(module_database, owner) == "pro"
+
+
+async def test_a_downgrade_that_the_provider_knows_already_waits_for_the_period(
+    subscriptions, store, owner, times
+):
+    apply, day = subscriptions.apply_provider_state, timedelta(days=1)
+    times.travel(APRIL)
+    dearer = state_of(owner, plan="enterprise")
+    await apply(owner, dearer)
+    decision = await store.decide(owner, "pro")
+    assert decision.kind == "later"
+    await store.carry_out(owner, decision, Request(None, ""))
+    cheaper = state_of(owner, changed_at=APRIL + day)
+    await apply(owner, cheaper)
+    overview = await subscriptions.overview(owner)
+    assert (overview.plan.plan, overview.subscription.pending_plan) == ("enterprise", "pro")
+    times.travel(MAY)
+    assert await apply(owner, replace(cheaper, period_start=MAY, period_end=MAY + 31 * day, changed_at=MAY))
+    overview = await subscriptions.overview(owner)
+    assert (overview.plan.plan, overview.subscription.pending_plan) == ("pro", None)
+    assert overview.subscription.period_start == MAY
+
+
+class Elsewhere(ManualProvider):
+    """A provider that payers have to go to; remembers what it was told."""
+
+    name = "stripe"
+
+    def __init__(self):
+        self.told = []
+
+    async def subscribe(self, payer, plan, *, success_url, cancel_url, key):
+        self.told.append(("subscribe", plan.plan, payer.customer_ref, key))
+        return Checkout("https://pay.example/1", "cus_1", None)
+
+    async def change_plan(self, subscription_ref, plan, *, prorate, key):
+        self.told.append(("change", plan.plan, prorate, subscription_ref))
+
+    async def cancel(self, subscription_ref, *, at_period_end, key):
+        self.told.append(("cancel", at_period_end, subscription_ref))
+
+    async def resume(self, subscription_ref, *, key):
+        self.told.append(("resume", subscription_ref))
+
+
+async def test_what_has_to_be_paid_elsewhere_holds_when_the_provider_says_so(
+    subscriptions, owner, times, module_database
+):
+    provider = Elsewhere()
+    service, reference = replace(subscriptions, provider=provider), f"sub_{owner.organization_id}"
+    times.travel(APRIL)
+    for _ in range(2):
+        change = await service.change(owner, "pro", "a key")
+        assert (change.checkout_url, change.overview.subscription) == ("https://pay.example/1", None)
+    assert provider.told == [("subscribe", "pro", None, "a key")]
+    assert charges(module_database, owner) == []
+    assert await service.apply_provider_state(owner, state_of(owner))
+    assert (await service.overview(owner)).plan.plan == "pro"
+    provider.told.clear()
+    await service.change(owner, "enterprise")
+    await service.change(owner, "pro")
+    await service.cancel(owner)
+    await service.resume(owner)
+    await service.change(owner, "free")
+    await service.change(owner, "enterprise")
+    assert provider.told == [
+        ("change", "enterprise", True, reference),
+        ("change", "pro", False, reference),
+        ("cancel", True, reference),
+        ("resume", reference),
+        ("cancel", True, reference),
+        ("resume", reference),
+        ("change", "enterprise", False, reference),
+    ]
+    has = (await service.overview(owner)).subscription
+    assert (has.plan, has.cancel_at_period_end, has.pending_plan) == ("enterprise", False, None)

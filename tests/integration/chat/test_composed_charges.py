@@ -6,6 +6,7 @@ import pytest
 
 from footnote.chat import ChatQuestion
 from footnote.composition import Container
+from footnote.models import Turn
 from footnote.platform.settings import CacheSettings, GenerationSettings, RerankingSettings, Settings
 from tests.support.charging import books_of
 from tests.support.wire import serving
@@ -96,3 +97,43 @@ async def test_an_evaluation_is_not_charged_as_messages(make_services, knowing, 
     assert answer.metadata.cost is None
     found = books()
     assert (found.units, found.holds) == ({}, {})
+
+
+async def test_a_follow_up_that_a_model_words_anew_is_charged_for_both(make_services, knowing, books):
+    history = (Turn("user", QUESTION), Turn("assistant", "It was built in 1912 [1]."))
+    question = ChatQuestion("Who is its keeper?", history=history)
+    answer = await make_services().chat.answer(knowing, question)
+    found = books()
+    assert (found.units["input_tokens"], found.units["cached_tokens"]) == (800, 400)
+    assert answer.as_json()["metadata"]["cost"] == found.cost
+
+
+async def test_no_answer_uses_more_than_was_reserved(make_services, knowing, superuser):
+    long = "Tell me about the lighthouse, " + "its keeper and its height, " * 60 + "please."
+    history = tuple(
+        Turn(actor, "What about the lighthouse of Farol? " * 20) for actor in ("user", "assistant")
+    )
+    for services in (make_services(), make_services(generation=False)):
+        for question in (
+            ChatQuestion(QUESTION),
+            ChatQuestion(long[:2000], max_tokens=2000),
+            ChatQuestion("And its keeper?", history=history * 3),
+            ChatQuestion(QUESTION, enable_rag=False, max_tokens=50),
+            ChatQuestion("Which enzyme splits lactose?"),
+        ):
+            await services.chat.answer(knowing, question)
+    over = superuser.execute(
+        "SELECT u.meter, u.units, l.units FROM"
+        " (SELECT organization_id, hold_id, meter, sum(units) AS units FROM quota.usage_ledger"
+        "   WHERE feature = 'chat' GROUP BY 1, 2, 3"
+        "  UNION ALL SELECT organization_id, hold_id, 'cost', sum(cost_micro_usd) FROM quota.usage_ledger"
+        "   WHERE feature = 'chat' GROUP BY 1, 2) u"
+        " JOIN quota.holds h USING (organization_id, hold_id)"
+        " CROSS JOIN unnest(h.lines) l"
+        " WHERE l.meter = u.meter AND l.subject = u.organization_id AND u.units > l.units"
+    ).fetchall()
+    assert over == []
+    (held,) = superuser.execute(
+        "SELECT count(*) FROM quota.holds WHERE organization_id = %s", (knowing.organization_id,)
+    ).fetchone()
+    assert held == 10

@@ -25,6 +25,7 @@ step = st.one_of(
     st.tuples(st.just("lost"), st.sampled_from(KEYS), st.sampled_from(TEXTS), st.integers(0, 9)),
     st.tuples(st.just("overtaken"), st.sampled_from(KEYS), st.sampled_from(TEXTS)),
     st.tuples(st.just("remove"), st.sampled_from(KEYS)),
+    st.tuples(st.just("remove_version"), st.sampled_from(KEYS), st.integers(0, 3)),
     st.tuples(st.just("delete"), st.integers(0, 3)),
     st.tuples(st.just("again"), st.integers(0, 9)),
 )
@@ -97,6 +98,13 @@ class Story:
     async def remove(self, name):
         self.events.append(self.world.bucket.remove(self.world.key(self.organization, name)))
         await self.world.ingestion.ingest(self.events[-1])
+
+    async def remove_version(self, name, number):
+        key = self.world.key(self.organization, name)
+        versions = [event.version_id for event in self.events if event.key == key and event.created]
+        if versions:
+            self.events.append(self.world.bucket.remove_version(key, versions[number % len(versions)]))
+            await self.world.ingestion.ingest(self.events[-1])
 
     async def delete(self, number):
         listed, _ = await self.world.documents.page(self.organization, limit=200)

@@ -118,6 +118,10 @@ class CostStore(Protocol):
         """Totals and groups of one moment; the groups add up to the totals."""
         ...
 
+    async def daily(self, context: OrganizationContext, period: Period) -> Sequence[CostGroup]:
+        """The days that cost anything."""
+        ...
+
     async def patterns(self, context: OrganizationContext, period: Period) -> Patterns:
         """What recommendations rest on."""
         ...
@@ -151,7 +155,7 @@ class Costs:
         period = _period(first, last, today)
         totals, groups = await self._store.sums(context, period, group_by)
         totals_before, groups_before = await self._store.sums(context, period.before, group_by)
-        _, days = await self._store.sums(context, period, "day")
+        days = groups if group_by == "day" else await self._store.daily(context, period)
         budget = await self._budgets.budget(context)
         if budget is not None and budget.terms.amount is None:
             budget = None
@@ -172,8 +176,7 @@ class Costs:
         start = today.replace(day=1)
         end = (start + timedelta(days=32)).replace(day=1)
         known = Period(min(start, today - timedelta(days=MOST_DAYS)), today)
-        _, groups = await self._store.sums(context, known, "day")
-        daily = {one.key: one.total for one in groups}
+        daily = {one.key: one.total for one in await self._store.daily(context, known)}
         costs = [(day, daily.get(day.isoformat(), 0)) for day in _days(known)]
         since = next((place for place, (_, cost) in enumerate(costs) if cost), len(costs))
         complete = costs[since:-1]

@@ -88,7 +88,7 @@ class PlanDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plan: str = Field(pattern=r"^[a-z][a-z0-9_]{1,31}$")
+    plan: str = Field(default=CUSTOM, pattern=r"^[a-z][a-z0-9_]{1,31}$")
     name: str = Field(min_length=1, max_length=100)
     price_cents: int = Field(ge=0, le=100_000_000)
     currency: str = Field(default="USD", pattern=r"^USD$")

@@ -122,6 +122,10 @@ class SubscriptionStore(Protocol):
         """What the organization has now."""
         ...
 
+    async def advance(self, context: OrganizationContext) -> bool:
+        """Does one thing that is due, as the end of a period; false: nothing was."""
+        ...
+
     async def decide(self, context: OrganizationContext, plan: str) -> Decision:
         """What a wish for a plan means now.
 

@@ -50,6 +50,7 @@ class Subscriptions:
         before = await self.store.replayed(context, request)
         if before is not None:
             return before
+        await self._catch_up(context)
         decision = await self.store.decide(context, plan)
         if decision.kind == "begin":
             return await self._begin(context, decision.plan, request)
@@ -95,6 +96,11 @@ class Subscriptions:
         """
         return await self.store.apply_provider_state(context, state)
 
+    async def _catch_up(self, context: OrganizationContext) -> None:
+        """Lets periods end that the biller has not come to: what is asked for is asked of the running one."""
+        while await self.store.advance(context):
+            pass
+
     async def _begin(self, context: OrganizationContext, plan: Plan, request: Request) -> Change:
         checkout = await self.provider.subscribe(
             await self._payer(context),
@@ -137,6 +143,7 @@ class Subscriptions:
         before = await self.store.replayed(context, request)
         if before is not None:
             return before
+        await self._catch_up(context)
         current = (await self.store.overview(context)).subscription
         if current is None:
             raise Conflict("The organization has no subscription. Choose a plan first.")

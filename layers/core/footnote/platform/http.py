@@ -31,7 +31,7 @@ _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
 
 _EXPOSED_HEADERS = (
-    b"X-Request-ID,Retry-After,Idempotency-Replayed,"
+    b"X-Request-ID,Retry-After,Idempotency-Replayed,X-Next-Cursor,"
     b"RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,RateLimit-Policy"
 )
 

@@ -1,7 +1,8 @@
 """Fonts of the page, and text that they can show.
 
-Bitstream Vera comes with reportlab and is embedded. Scripts of East Asia that it lacks are shown in fonts
-that PDF viewers bring along; any other character that it lacks becomes a box, and nothing fails.
+Bitstream Vera comes with reportlab and is embedded. Greek, Cyrillic and the scripts of East Asia,
+which it lacks, are shown in fonts that PDF viewers bring along; any other character that it lacks becomes a
+box, and nothing fails.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ BOLD = "VeraBd"
 _UNKNOWN = "\u25a1"
 _KANA = (0x3040, 0x30FF)
 _HANGUL = (0xAC00, 0xD7AF)
-_HAN = ((0x2E80, 0x303F), (0x3400, 0x9FFF), (0xFF00, 0xFFEF))
+# Greek, Cyrillic, Han and full width: Adobe's collection of GB 2312 has them all.
+_GB = ((0x0391, 0x03C9), (0x0401, 0x0451), (0x2E80, 0x303F), (0x3400, 0x9FFF), (0xFF00, 0xFFEF))
 _CID = ("HeiseiMin-W3", "HYSMyeongJo-Medium", "STSong-Light")
 
 
@@ -56,4 +58,4 @@ def _font_of(character: str) -> str | None:
         return _CID[0]
     if _HANGUL[0] <= code <= _HANGUL[1]:
         return _CID[1]
-    return _CID[2] if any(first <= code <= last for first, last in _HAN) else ""
+    return _CID[2] if any(first <= code <= last for first, last in _GB) else ""

@@ -163,7 +163,7 @@ def _row(line: Line) -> list[Any]:
     description = [Paragraph(markup(line.description), _style(9))]
     if line.late_units:
         description.append(
-            Paragraph(f"{line.late_units:,} of them recorded late for the period before", _style(7, _SOFT))
+            Paragraph(f"{line.late_units:,} recorded late, for the period before", _style(7, _SOFT))
         )
     is_usage = line.kind == "usage"
     about = _price(line) if is_usage else f"{_date(line.starts_at)} – {_date(line.ends_at, last=True)}"

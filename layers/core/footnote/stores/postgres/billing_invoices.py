@@ -50,8 +50,7 @@ SELECT kind, name, starts_at, ends_at, amount_cents FROM billing.plan_charges
  ORDER BY starts_at, at, array_position('{fee,credit,charge}', kind), charge_id
 """
 # Two parts, each by an index of its own: the period's rows by time, the late ones by transaction.
-_COVERED = """
-DECLARE covered NO SCROLL CURSOR FOR
+COVERED = """
 SELECT hold_id, attempt, meter, model, user_id, feature, window_start, units, cost_micro_usd,
        price_version, at
   FROM (SELECT * FROM quota.usage_ledger
@@ -264,7 +263,10 @@ async def _covered(
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """The covered rows in the digest's order, some at a time."""
     names = {name: getattr(coverage, name) for name in Coverage.__slots__}
-    await cursor.execute(_COVERED, {"organization_id": organization_id, **names})
+    await cursor.execute(
+        f"DECLARE covered NO SCROLL CURSOR FOR {COVERED}".encode(),
+        {"organization_id": organization_id, **names},
+    )
     while True:
         await cursor.execute(f"FETCH FORWARD {_BATCH} FROM covered".encode())
         rows = await cursor.fetchall()

@@ -130,13 +130,12 @@ class PostgresSubscriptionStore:
                 await switch_now(terms, current, decision.plan)
                 return
             ends = decision.kind == "end"
-            later = decision.plan if decision.kind == "later" else None
-            planned = replace(
-                current,
-                cancel_at_period_end=ends,
-                pending_plan=later.plan if later else None,
-                pending_version=later.version if later else None,
-            )
+            planned = replace(current, cancel_at_period_end=ends)
+            if decision.kind == "later":
+                to_come = decision.plan
+                planned = replace(planned, pending_plan=to_come.plan, pending_version=to_come.version)
+            elif not ends:
+                planned = replace(planned, pending_plan=None, pending_version=None)
             if planned != current:
                 await terms.update(planned)
                 await terms.tell(
@@ -170,7 +169,7 @@ class PostgresSubscriptionStore:
             return [row["organization_id"] for row in await cursor.fetchall()]
 
     async def advance(self, context: OrganizationContext) -> bool:
-        """Does one thing that is due: ends a period, notes an overdue invoice, changes the time zone."""
+        """See `SubscriptionStore.advance`: the end of a period, an overdue invoice, another time zone."""
         async with self._terms(context, background=True) as terms:
             current = await terms.current()
             if current is not None and current.provider == "manual":
@@ -220,6 +219,8 @@ class PostgresSubscriptionStore:
     async def _expected(terms: Terms, subscription_id: UUID) -> Subscription:
         current = await terms.current()
         if current is None or current.subscription_id != subscription_id:
+            raise _moved_on()
+        if current.provider == "manual" and current.period_end <= terms.now:
             raise _moved_on()
         return current
 

@@ -54,10 +54,12 @@ class PostgresUsageStore:
 
     async def report(self, context: OrganizationContext, days: DayRange, group_by: GroupBy) -> UsageReport:
         """See `UsageStore.report`."""
+        # Texts are made of the groups, not of every row.
         statement = (
-            f"SELECT coalesce(({_GROUPS[group_by]})::text, '') AS group, meter, sum(units)::bigint AS units,"  # noqa: S608
+            f"SELECT coalesce(kind::text, '') AS group, meter, units, cost_micro_usd FROM ("  # noqa: S608
+            f" SELECT {_GROUPS[group_by]} AS kind, meter, sum(units)::bigint AS units,"
             " sum(cost_micro_usd)::bigint AS cost_micro_usd FROM quota.usage_ledger"
-            f"{_IN_RANGE} GROUP BY 1, 2 ORDER BY 1, 2"
+            f"{_IN_RANGE} GROUP BY 1, 2) groups ORDER BY 1, 2"
         )
         async with self._database.tenant_tx(context, background=True) as cursor:
             names = _names(context, days)

@@ -37,7 +37,8 @@ _TOTALS = f"""{_ENTRIES}
 SELECT coalesce(sum(billed), 0)::bigint AS billed, coalesce(sum(unbilled), 0)::bigint AS unbilled,
        coalesce(sum(units) FILTER (WHERE meter = 'messages'), 0)::bigint AS messages,
        coalesce(sum(billed) FILTER (WHERE feature = 'chat'), 0)::bigint AS chat_cost,
-       count(DISTINCT (hold_id, attempt)) FILTER (WHERE attempt > 0) AS transactions
+       (SELECT count(*) FROM (SELECT DISTINCT hold_id, attempt FROM entries WHERE attempt > 0) d)
+           AS transactions
   FROM entries
 """  # noqa: S608 - constants
 _KEYS: Mapping[GroupBy, str] = MappingProxyType(
@@ -82,7 +83,7 @@ _HOURS = f"""{_ENTRIES}, hours AS (
                                                      - interval '1 hour', interval '1 hour') h
 ), sums AS (
     SELECT date_trunc('hour', at) AS h, sum(billed + unbilled)::bigint AS cost,
-           count(DISTINCT (hold_id, attempt)) FILTER (WHERE meter = 'embedding_tokens') AS embeddings
+           count(*) FILTER (WHERE meter = 'embedding_tokens') AS embeddings
       FROM entries GROUP BY 1
 )
 SELECT coalesce(s.cost, 0) AS cost, coalesce(s.embeddings, 0) AS embeddings
@@ -111,15 +112,19 @@ class PostgresCosts:
     ) -> tuple[Totals, Sequence[CostGroup]]:
         """See `CostStore.sums`."""
         values = _values(context, period)
-        async with self._database.tenant_tx(context, snapshot=True) as cursor:
+        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
             totals = Totals(**await _one(cursor, _TOTALS, values))
-            await cursor.execute(_GROUPS[group_by], values)
-            return totals, [CostGroup(**row) for row in await cursor.fetchall()]
+            return totals, await _groups(cursor, group_by, values)
+
+    async def daily(self, context: OrganizationContext, period: Period) -> Sequence[CostGroup]:
+        """See `CostStore.daily`."""
+        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
+            return await _groups(cursor, "day", _values(context, period))
 
     async def patterns(self, context: OrganizationContext, period: Period) -> Patterns:
         """See `CostStore.patterns`."""
         values = _values(context, period)
-        async with self._database.tenant_tx(context, snapshot=True) as cursor:
+        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
             figures = await _one(cursor, _PATTERNS, values)
             await cursor.execute(_HOURS, values)
             hours = await cursor.fetchall()
@@ -132,6 +137,11 @@ class PostgresCosts:
 
 def _values(context: OrganizationContext, period: Period) -> dict[str, Any]:
     return {"organization_id": context.organization_id, "first": period.first, "last": period.last}
+
+
+async def _groups(cursor: Cursor, group_by: GroupBy, values: Mapping[str, Any]) -> list[CostGroup]:
+    await cursor.execute(_GROUPS[group_by], values)
+    return [CostGroup(**row) for row in await cursor.fetchall()]
 
 
 async def _one(cursor: Cursor, statement: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-DROP FUNCTION metering.review_next_budget, metering.platform_budget, metering.record_platform_event,
+DROP FUNCTION metering.costs, metering.review_next_budget, metering.platform_budget, metering.record_platform_event,
     metering.review_platform_budget, metering.set_platform_budget, metering.override_platform_budget;
 DROP FUNCTION billing.projection, billing.stage_of, billing.next_stage, billing.budget_of,
     billing.record_budget_event, billing.review_budget, billing.set_budget, billing.override_budget;

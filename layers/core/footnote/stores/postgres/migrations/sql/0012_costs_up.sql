@@ -419,8 +419,26 @@ BEGIN
     RETURN metering.review_platform_budget(p_by, true);
 END $$;
 
-REVOKE ALL ON FUNCTION metering.review_next_budget, metering.platform_budget, metering.record_platform_event,
+-- What all organizations cost together, from a moment to another, by organization, model, feature or component.
+CREATE FUNCTION metering.costs(p_group_by text, p_from timestamptz, p_until timestamptz)
+    RETURNS TABLE (key text, billed bigint, unbilled bigint, messages bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.key, sum(e.billed)::bigint, sum(e.unbilled)::bigint, sum(e.messages)::bigint
+      FROM (SELECT CASE p_group_by WHEN 'organization' THEN u.organization_id::text WHEN 'model' THEN nullif(u.model, '')
+                                   WHEN 'feature' THEN u.feature ELSE u.meter END AS key,
+                   u.cost_micro_usd AS billed, 0 AS unbilled,
+                   CASE WHEN u.meter = 'messages' THEN u.units ELSE 0 END AS messages
+              FROM quota.usage_ledger u WHERE u.at >= p_from AND u.at < p_until
+             UNION ALL
+            SELECT CASE p_group_by WHEN 'organization' THEN c.organization_id::text WHEN 'feature' THEN c.feature END,
+                   0, c.cost_micro_usd, 0
+              FROM quota.cost_ledger c WHERE c.at >= p_from AND c.at < p_until) e
+     GROUP BY e.key HAVING sum(e.billed) <> 0 OR sum(e.unbilled) <> 0 OR sum(e.messages) <> 0
+     ORDER BY sum(e.billed) + sum(e.unbilled) DESC, e.key
+$$;
+
+REVOKE ALL ON FUNCTION metering.costs, metering.review_next_budget, metering.platform_budget, metering.record_platform_event,
     metering.review_platform_budget, metering.set_platform_budget, metering.override_platform_budget FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION metering.review_next_budget, metering.platform_budget, metering.review_platform_budget,
+GRANT EXECUTE ON FUNCTION metering.costs, metering.review_next_budget, metering.platform_budget, metering.review_platform_budget,
     metering.set_platform_budget, metering.override_platform_budget TO footnote_jobs;
 RESET ROLE;

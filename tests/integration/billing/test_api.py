@@ -1,0 +1,245 @@
+"""Billing over HTTP: rights, other organizations, CSV, and PDF as Lambda gives it."""
+
+import asyncio
+import base64
+import csv
+import io
+from datetime import UTC, datetime
+
+import pypdfium2
+import pytest
+
+from footnote.composition import Container
+from footnote.platform.ids import new_id
+from footnote.platform.settings import BillingSettings, QuotaSettings, RateSettings, Settings
+from footnote.quota import HoldRequest, Meter, Settlement, Used
+from functions.billing.handler import app, handler
+from tests.support.billing import rows as rows_of
+from tests.support.billing import travelling
+from tests.support.clock import ManualClock
+from tests.support.functions import FunctionClient, request_context
+from tests.support.organizations import new_member, new_organization, open_database
+
+APRIL, MAY = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+FORMULA = '=HYPERLINK("http://x")'
+
+
+@pytest.fixture
+def services(database, monkeypatch):
+    settings = Settings(
+        environment="test",
+        quota=QuotaSettings(default_plan="free"),
+        rates=RateSettings(enabled=False),
+        billing=BillingSettings(invoice_delay_s=0, seller_name="Footnote GmbH"),
+    )
+    container = Container(settings, ManualClock(MAY))
+    container.__dict__["database"] = database
+    monkeypatch.setattr("footnote.composition.admission_edge.container", lambda: container)
+    for module in ("plans", "subscription", "usage", "invoices"):
+        monkeypatch.setattr(f"functions.billing.{module}.container", lambda: container)
+    return container
+
+
+@pytest.fixture
+def api(services):
+    return FunctionClient(app)
+
+
+@pytest.fixture
+def times(module_database):
+    with travelling(module_database.superuser_dsn) as times:
+        yield times
+
+
+@pytest.fixture
+def owner(module_database):
+    return new_organization(module_database)
+
+
+async def use(services, context, messages=1, model="small", feature="chat"):
+    units = {Meter.MESSAGES: messages, Meter.OUTPUT_TOKENS: 10, Meter.COST: 50}
+    request = HoldRequest(new_id(), b"h" * 32, feature, units, 60)
+    reserved = await services.quota_store.reserve(context, request)
+    used = (Used(Meter.MESSAGES, messages), Used(Meter.OUTPUT_TOKENS, 7, model, 21))
+    await services.quota_store.settle(context, Settlement(request.hold_id, reserved.attempt, used, 1))
+
+
+async def invoiced(services, api, context, times):
+    times.travel(APRIL)
+    answer = await api.call(context, "POST", "/billing/subscription", {"plan": "pro"})
+    assert answer.status_code == 200, answer.text
+    await use(services, context, 3)
+    times.travel(MAY)
+    await services.biller.work(30)
+    (invoice,) = (await api.call(context, "GET", "/billing/invoices")).json()["invoices"]
+    return invoice
+
+
+async def test_plans_have_the_limits_and_prices_of_the_reference(api, owner):
+    plans = (await api.call(owner, "GET", "/billing/plans")).json()["plans"]
+    mib = 1024 * 1024
+    shown = {
+        plan["plan"]: (
+            plan["price_cents"],
+            plan["limits"]["messages"],
+            plan["limits"]["tokens_per_message"],
+            plan["limits"]["api_calls"],
+            plan["limits"]["storage_bytes"],
+        )
+        for plan in plans
+    }
+    assert shown == {
+        "free": (0, 100, 1000, 100, 100 * mib),
+        "pro": (2900, 1000, 2000, 1000, 1000 * mib),
+        "enterprise": (9900, None, 4000, None, 10_000 * mib),
+    }
+
+
+async def test_only_owners_change_and_only_they_and_admins_read(api, owner, module_database):
+    admin, member = (new_member(module_database, owner, role) for role in ("admin", "member"))
+    days = "?from=2026-04-01&to=2026-04-30"
+    reads = ["subscription", "profile", "invoices", f"invoices/{new_id()}", f"invoices/{new_id()}/pdf"]
+    reads += [f"usage{days}", f"usage/export{days}"]
+    writes = [("POST", "subscription", {"plan": "pro"}), ("PUT", "profile", {})]
+    writes += [("POST", path, None) for path in ("subscription/cancel", "subscription/resume", "portal")]
+    for path in reads:
+        assert (await api.call(member, "GET", f"/billing/{path}")).status_code == 403, path
+        assert (await api.call(admin, "GET", f"/billing/{path}")).status_code in {200, 404}, path
+    for method, path, body in writes:
+        assert (await api.call(admin, method, f"/billing/{path}", body)).status_code == 403, path
+        assert (await api.call(None, method, f"/billing/{path}", body)).status_code == 401, path
+
+
+async def test_invoices_of_other_organizations_are_not_found(services, api, owner, times, module_database):
+    invoice = await invoiced(services, api, owner, times)
+    stranger = new_organization(module_database)
+    for path in (f"/billing/invoices/{invoice['id']}", f"/billing/invoices/{invoice['id']}/pdf"):
+        assert (await api.call(owner, "GET", path)).status_code == 200
+        answer = await api.call(stranger, "GET", path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert (await api.call(stranger, "GET", "/billing/invoices")).json()["invoices"] == []
+
+
+async def test_the_page_goes_through_the_gateway_as_binary(services, api, owner, times, module_database):
+    profile = {
+        "legal_name": "株式会社ラグ <& Söhne> 😀", "address": "Line 1\nLine 2", "tax_id": "X-1",
+        "email": "ap@example.com", "time_zone": "UTC",
+    }  # fmt: skip
+    assert (await api.call(owner, "PUT", "/billing/profile", profile)).status_code == 200
+    invoice = await invoiced(services, api, owner, times)
+    path = f"/billing/invoices/{invoice['id']}/pdf"
+    first, second = [(await api.call(owner, "GET", path)).content for _ in range(2)]
+    assert first == second
+    answer = await asyncio.to_thread(as_lambda, services, module_database, owner, path)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
+    assert base64.b64decode(answer["body"]) == first
+    text = pypdfium2.PdfDocument(first)[0].get_textpage().get_text_range()
+    for part in (
+        invoice["number"],
+        "Footnote GmbH",
+        "Söhne",
+        "Line 2",
+        "Tax ID X-1",
+        "Pro Plan",
+        "29.00",
+        "Messages",
+    ):
+        assert part in text, part
+    body = (await api.call(owner, "GET", f"/billing/invoices/{invoice['id']}")).json()
+    assert body["ledger_digest"] in text
+
+
+def as_lambda(services, database, context, path):
+    """One request as API Gateway sends it, in an environment of its own."""
+    services.__dict__["database"] = open_database(database)
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    event = {
+        "resource": path, "path": path, "httpMethod": "GET", "headers": {}, "multiValueHeaders": {},
+        "queryStringParameters": None, "multiValueQueryStringParameters": None, "body": None,
+        "isBase64Encoded": False, "requestContext": request_context(context),
+    }  # fmt: skip
+    return handler(event, None)
+
+
+async def test_usage_adds_up_in_every_grouping(services, api, owner, times, module_database):
+    other = new_member(module_database, owner)
+    for day, context, messages, model, feature in (
+        (3, owner, 5, "small", "chat"), (3, other, 2, FORMULA, "chat"), (4, owner, 4, "small", "search"),
+    ):  # fmt: skip
+        times.travel(APRIL.replace(day=day, hour=23))
+        await use(services, context, messages, model, feature)
+    expected = {
+        "day": {"2026-04-03": 7, "2026-04-04": 4},
+        "meter": {"": 11},
+        "user": {str(owner.user_id): 9, str(other.user_id): 2},
+        "model": {"": 11},
+        "feature": {"chat": 7, "search": 4},
+    }
+    for group, sums in expected.items():
+        path = f"/billing/usage?from=2026-04-01&to=2026-04-30&group_by={group}"
+        rows = (await api.call(owner, "GET", path)).json()["rows"]
+        assert {row["group"]: row["units"] for row in rows if row["meter"] == "messages"} == sums
+        assert sum(row["cost_micro_usd"] for row in rows) == 63
+    answer = await api.call(
+        owner, "GET", "/billing/usage?from=2026-04-01&to=2026-04-30&group_by=model&format=csv"
+    )
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text.count("\r\n") == 4
+    rows = list(csv.reader(io.StringIO(answer.text, newline="")))
+    assert rows[0] == ["model", "meter", "units", "cost_micro_usd"]
+    assert [f"'{FORMULA}", "output_tokens", "7", "21"] in rows
+    wrong = await api.call(owner, "GET", "/billing/usage?from=2026-04-02&to=2026-04-01")
+    assert (wrong.status_code, "before" in wrong.json()["message"]) == (422, True)
+    long = await api.call(owner, "GET", "/billing/usage?from=2025-04-01&to=2026-04-02")
+    assert (long.status_code, "366" in long.json()["message"]) == (422, True)
+    whole = await api.call(owner, "GET", "/billing/usage?from=2025-04-01&to=2026-04-01")
+    assert whole.status_code == 200
+
+
+async def test_the_ledger_is_exported_page_by_page(services, api, owner, times):
+    times.travel(APRIL)
+    for _ in range(5):
+        await use(services, owner)
+    path, text, pages = "/billing/usage/export?from=2026-04-01&to=2026-04-01&limit=4", "", 0
+    cursor = ""
+    while True:
+        answer = await api.call(owner, "GET", path + cursor)
+        assert answer.status_code == 200, answer.text
+        text, pages = text + answer.text, pages + 1
+        if "x-next-cursor" not in answer.headers:
+            break
+        cursor = f"&cursor={answer.headers['x-next-cursor']}"
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert pages == 3
+    assert len(rows) == len({(row["hold_id"], row["meter"]) for row in rows}) == 10
+    assert sum(int(row["units"]) for row in rows if row["meter"] == "messages") == 5
+    bad = await api.call(owner, "GET", path + "&cursor=" + base64.urlsafe_b64encode(b"[1]").decode())
+    assert bad.status_code == 422
+
+
+async def test_another_time_zone_holds_from_the_next_month_without_overlap(
+    services, api, owner, times, module_database
+):
+    times.travel(APRIL.replace(day=20))
+    await use(services, owner)
+    wrong = await api.call(owner, "PUT", "/billing/profile", {"time_zone": "Mars/Olympus"})
+    assert (wrong.status_code, "IANA" in wrong.json()["message"]) == (422, True)
+    answer = (await api.call(owner, "PUT", "/billing/profile", {"time_zone": "Asia/Tokyo"})).json()
+    assert (answer["time_zone"], answer["next_time_zone"]) == ("UTC", "Asia/Tokyo")
+    from_then = datetime(2026, 4, 30, 15, tzinfo=UTC)
+    assert datetime.fromisoformat(answer["next_time_zone_from"]) == from_then
+    times.travel(from_then)
+    assert (await services.biller.work(30))["advanced"] == 1
+    await use(services, owner)
+    windows = rows_of(
+        module_database.superuser_dsn,
+        "SELECT window_start, window_end, committed FROM quota.windows WHERE organization_id = %(o)s"
+        " AND subject = %(o)s AND meter = 'messages' ORDER BY window_start",
+        o=owner.organization_id,
+    )
+    assert [(one["window_start"], one["window_end"], one["committed"]) for one in windows] == [
+        (APRIL, from_then, 1),
+        (from_then, datetime(2026, 5, 31, 15, tzinfo=UTC), 1),
+    ]
+    after = (await api.call(owner, "GET", "/billing/profile")).json()
+    assert (after["time_zone"], after["next_time_zone"]) == ("Asia/Tokyo", None)
