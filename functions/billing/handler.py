@@ -12,6 +12,7 @@ from functions.billing.plans import router as plans
 from functions.billing.subscription import router as subscription
 from functions.billing.usage import router as usage
 from functions.billing.webhook_endpoints import router as webhook_endpoints
+from functions.billing.webhooks import router as webhooks
 
 app = create_app("billing")
 app.include_router(budgets)
@@ -21,4 +22,5 @@ app.include_router(subscription)
 app.include_router(usage)
 app.include_router(invoices)
 app.include_router(webhook_endpoints)
+app.include_router(webhooks)
 handler = Mangum(app, lifespan="off")

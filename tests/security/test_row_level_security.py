@@ -67,6 +67,8 @@ BILLING = """
     VALUES (%(o)s, gen_random_uuid(), 'pro', 1, 'manual', 'active', now(), now(), now() + interval '1 month');
     INSERT INTO billing.subscription_events (organization_id, event_id, subscription_id, kind)
     VALUES (%(o)s, gen_random_uuid(), gen_random_uuid(), 'subscribed');
+    INSERT INTO billing.provider_states (organization_id, provider, subscription_ref, asked_at)
+    VALUES (%(o)s, 'stripe', 'sub_1', now());
     INSERT INTO billing.requests (organization_id, key, request_hash) VALUES (%(o)s, 'a key', '');
     INSERT INTO billing.plan_charges (
         organization_id, charge_id, period_start, kind, name, plan, plan_version, starts_at, ends_at,

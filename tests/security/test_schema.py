@@ -12,6 +12,7 @@ GLOBAL_TABLES = {
     "quota.platform_budget": "the platform's own; one row",
     "billing.invoice_counters": "the seller's own; reached through a function alone",
     "quota.platform_windows": "the platform's own: sums over all organizations in sixteen parts",
+    "billing.provider_events": "nobody's until looked up; reached through functions alone",
     "billing.price_versions": "what models cost the platform",
     "billing.prices": "what models cost the platform",
     "billing.platform_budget": "the platform's own; one row, reached through functions alone",
@@ -189,6 +190,8 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "billing.invoices": "INSERT SELECT",
         "billing.invoice_payments": "SELECT",
         "billing.invoice_counters": None,
+        "billing.provider_events": None,
+        "billing.provider_states": "INSERT SELECT UPDATE",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow

@@ -6,10 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from footnote.composition.metering import Metering
+from footnote.platform.errors import NotFound
 
 if TYPE_CHECKING:
     from footnote.billing import PaymentProvider, Subscriptions
     from footnote.billing.biller import Biller
+    from footnote.billing.payments.webhooks import PaymentWebhooks
+    from footnote.billing.providers.stripe import StripeProvider
+    from footnote.quota import Consumer
     from footnote.stores.postgres.billing import PostgresPlanStore
     from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
     from footnote.stores.postgres.billing_profiles import PostgresProfileStore
@@ -40,9 +44,43 @@ class Billing(Metering):
 
     @cached_property
     def payment_provider(self) -> PaymentProvider:
+        if self.settings.billing.provider == "stripe":
+            return self.stripe
         from footnote.billing.payments.manual import ManualProvider
 
         return ManualProvider()
+
+    @cached_property
+    def stripe(self) -> StripeProvider:
+        from footnote.billing.providers.stripe import StripeProvider
+        from footnote.billing.providers.stripe_calls import StripeCalls
+
+        return StripeProvider(StripeCalls(self.settings.billing, self.secrets))
+
+    @cached_property
+    def payment_webhooks(self) -> PaymentWebhooks:
+        """What Stripe tells.
+
+        Raises:
+            NotFound: Payments do not go through Stripe.
+        """
+        from footnote.billing.payments.webhooks import PaymentWebhooks
+        from footnote.stores.postgres.payments import PostgresEventInbox
+
+        if self.settings.billing.provider != "stripe":
+            raise NotFound("Payments do not go through Stripe here.")
+        inbox = PostgresEventInbox(self.database, self.settings.quota.default_plan)
+        return PaymentWebhooks(self.stripe, inbox)
+
+    def event_consumers(self) -> list[Consumer]:
+        """Usage is told to Stripe, where payments go through it."""
+        consumers = super().event_consumers()
+        if self.settings.billing.provider == "stripe":
+            from footnote.billing.payments.usage import UsageExport
+            from footnote.stores.postgres.payments import PostgresUsageMarkers
+
+            consumers.append(UsageExport(PostgresUsageMarkers(self.database), self.stripe))
+        return consumers
 
     @cached_property
     def subscriptions(self) -> Subscriptions:

@@ -324,9 +324,17 @@ class BillingSettings(Section):
 
     Prices of models are read anew after `prices_keep_s`. Where self-hosted models are kept for the
     organization alone, `dedicated_compute_hours_a_day` is for how many hours a day.
+
+    The secrets `stripe_secret` (the API's key) and `stripe_webhook_secret` (what webhooks are signed with)
+    are texts. A call of Stripe may take `stripe_timeout_s`, and is repeated `stripe_retries` times.
     """
 
     provider: Literal["manual", "stripe"] = "manual"
+    stripe_secret: str = "footnote/stripe"  # noqa: S105 - an id
+    stripe_webhook_secret: str = "footnote/stripe-webhooks"  # noqa: S105 - an id
+    stripe_base_url: str | None = None
+    stripe_timeout_s: float = 5.0
+    stripe_retries: int = Field(default=1, ge=0, le=5)
     return_url: str = "http://localhost:3000/billing"
     issuer: str = Field(default="FN", pattern=r"^[A-Z0-9]{1,8}$")
     seller_name: str = "Footnote"

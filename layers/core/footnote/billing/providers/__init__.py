@@ -1,0 +1,1 @@
+"""Adapters of payment providers; each imports its library only when it is used."""
