@@ -8,8 +8,16 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited_by_address
 
-router = APIRouter(prefix="/billing/webhooks", tags=["Payments"])
+# Stripe sends from few addresses, many events at once; what is over the limit comes again.
+_PER_MINUTE = 1_200
+
+router = APIRouter(
+    prefix="/billing/webhooks",
+    tags=["Payments"],
+    dependencies=[limited_by_address("payments", _PER_MINUTE)],
+)
 
 
 class Received(BaseModel):

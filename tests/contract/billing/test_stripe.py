@@ -10,15 +10,19 @@ import random
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import stripe
 
+from footnote.billing.payments.usage import UsageExport
 from footnote.composition import Container
 from footnote.platform.clock import SystemClock
-from footnote.platform.errors import ServiceUnavailable
+from footnote.platform.errors import FootnoteError, ServiceUnavailable
 from footnote.platform.settings import BillingSettings, QuotaSettings, RateSettings, Settings
+from footnote.quota import Delivery, Event
+from footnote.stores.postgres.payments import PostgresUsageMarkers
 from footnote.stores.secrets.extension import StaticSecrets
 from functions.billing.handler import app
 from tests.support.billing import rows
@@ -287,3 +291,33 @@ async def test_webhooks_that_the_server_sends_and_signs_reach_the_subscription(
     row = {"plan": "pro", "status": "active", "cancel_at_period_end": False, "runs": True}
     assert end_state(module_database, owner) == [row]
     assert {status for _, status in statuses} == {200}
+
+
+async def test_usage_is_told_for_the_priced_meters_of_the_plan_and_marked_once(
+    services, server, owner, module_database
+):
+    markers, event = PostgresUsageMarkers(services.database), usage_event(owner)
+    assert await markers.payer(owner, "stripe") is None
+    assigned = """
+    INSERT INTO quota.custom_plans (organization_id, version, name, price_cents, limits, usage_prices)
+    VALUES (%(o)s, 1, 'Ours', 100, '{}', '{"output_tokens": {"cents_per_1000": 2}}') RETURNING version
+    """
+    rows(module_database.superuser_dsn, assigned, o=owner.organization_id)
+    thing = server.subscribe(owner.organization_id, "custom", 1)
+    await deliver(services, event_of(f"u{thing.id}", "customer.subscription.created", {"id": thing.id}))
+    assert await markers.payer(owner, "stripe") == (thing.customer, {"output_tokens"})
+    assert await markers.payer(owner, "manual") is None
+    export = UsageExport(markers, services.stripe)
+    # The server has no meters: it refuses, and nothing is marked.
+    with pytest.raises(FootnoteError):
+        await export.consume(Delivery(event))
+    assert not await markers.is_marked(export.name, event)
+    await asyncio.gather(*(markers.mark(export.name, event) for _ in range(2)))
+    assert await markers.is_marked(export.name, event)
+    await export.consume(Delivery(event))
+
+
+def usage_event(context):
+    lines = [{"meter": "output_tokens", "model": "a", "units": 5, "cost_micro_usd": 1}]
+    now = datetime.now(UTC)
+    return Event(context.organization_id, "usage:1:1", "usage.recorded", {"lines": lines}, now)
