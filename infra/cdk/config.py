@@ -273,6 +273,7 @@ class StageConfig(_Part):
     domain: DomainConfig | None = None
     edge: EdgeConfig = EdgeConfig()
     mail: MailConfig | None = None
+    payments: Literal["manual", "stripe"] = "manual"
     functions: FunctionsConfig = FunctionsConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
@@ -297,6 +298,8 @@ class StageConfig(_Part):
             raise ValueError("production needs deletion_protection and backups")
         if self.recovery.copy_region == self.region:
             raise ValueError("copies of backups belong into another region")
+        if self.payments == "stripe" and not self.network.egress:
+            raise ValueError("payments by stripe need network.egress")
         if self.models.generation.base_url and not self.network.egress:
             raise ValueError("a generation server outside of AWS needs network.egress")
         return self

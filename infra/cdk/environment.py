@@ -21,6 +21,8 @@ SECRET_SETTINGS = MappingProxyType(
     {
         "footnote/identity/signing": "APP_IDENTITY__SIGNING_SECRET",
         "footnote/identity/verification": "APP_IDENTITY__VERIFICATION_SECRET",
+        "footnote/stripe": "APP_BILLING__STRIPE_SECRET",
+        "footnote/stripe-webhooks": "APP_BILLING__STRIPE_WEBHOOK_SECRET",
         "footnote/webhooks": "APP_EVENTS__WEBHOOK_SECRET",
     }
 )
@@ -76,6 +78,8 @@ def environment(config: StageConfig, manifest: FunctionManifest, places: Places)
         quoted = ",".join(f'"{origin}"' for origin in config.edge.origins)
         variables["APP_GATEWAY__CORS_ORIGINS"] = f"[{quoted}]"
     variables |= _events(config, manifest)
+    if "footnote/stripe" in grants.secrets:
+        variables["APP_BILLING__PROVIDER"] = config.payments
     return {
         **variables,
         **_named_secrets(config, manifest),

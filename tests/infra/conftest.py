@@ -30,6 +30,7 @@ def everything():
             "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0",
             "hosted_zone_id": "Z0123456789",
         },
+        "payments": "stripe",
         "mail": {"sender": "Footnote <no-reply@example.com>", "identity": "example.com"},
         "models": {
             "embedding": {"kind": "instance", "instance": "ml.g5.xlarge", "minimum": 0, "maximum": 4},

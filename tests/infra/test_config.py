@@ -32,6 +32,7 @@ def load(directory, stage="development", **changes):
             {"models": {"generation": {"base_url": "https://llm.example.com", "model": "m"}}},
             "needs network.egress",
         ),
+        ({"payments": "stripe"}, "need network.egress"),
         ({"account": "12"}, "account"),
     ],
 )
