@@ -31,8 +31,16 @@ router = APIRouter(prefix="/billing/usage", tags=["Billing"], dependencies=[limi
 _CSV = "text/csv; charset=utf-8"
 _AS_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _EXPORT_ROWS = 5_000
-First = Annotated[date, Query(alias="from", description="The first day, in the organization's time zone.")]
-Last = Annotated[date, Query(alias="to", description="The last day; 366 days at most.")]
+First = Annotated[
+    date | None,
+    Query(
+        alias="from",
+        description="The first day, in the organization's time zone; that of the month by default.",
+    ),
+]
+Last = Annotated[
+    date | None, Query(alias="to", description="The last day, today by default; 366 days at most.")
+]
 
 
 class UsageRowBody(BaseModel):
@@ -68,36 +76,43 @@ class UsageBody(BaseModel):
 
 @router.get("", response_model=UsageBody, responses={200: _AS_CSV})
 async def report_usage(
-    first: First,
-    last: Last,
     context: Identity,
+    first: First = None,
+    last: Last = None,
     group_by: GroupBy = "day",
     chosen: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response | UsageBody:
     """What was used in some days, by day, meter, member, model or feature."""
     require(context, "billing:read")
-    report = await container().usage.report(context, DayRange(first, last), group_by)
+    days = _days(first, last)
+    report = await container().usage.report(context, days, group_by)
     if chosen == "csv":
-        return _csv(report_csv(report), f"usage-{first}-{last}-{group_by}.csv")
+        return _csv(report_csv(report), f"usage-{days.first}-{days.last}-{group_by}.csv")
     return UsageBody.of(report)
 
 
 @router.get("/export", response_class=Response, responses={200: _AS_CSV})
 async def export_usage(
-    first: First,
-    last: Last,
     context: Identity,
+    first: First = None,
+    last: Last = None,
     cursor: Annotated[str | None, Query(max_length=1_000)] = None,
     limit: Annotated[int, Query(ge=1, le=_EXPORT_ROWS)] = _EXPORT_ROWS,
 ) -> Response:
     """Rows of the ledger as CSV, page by page: `X-Next-Cursor` asks for the next one, which has no head."""
     require(context, "billing:read")
     after = _decode(cursor) if cursor else None
-    rows = await container().usage.export(context, DayRange(first, last), limit, after)
-    answer = _csv(ledger_csv(rows, with_head=after is None), f"ledger-{first}-{last}.csv")
+    days = _days(first, last)
+    rows = await container().usage.export(context, days, limit, after)
+    answer = _csv(ledger_csv(rows, with_head=after is None), f"ledger-{days.first}-{days.last}.csv")
     if len(rows) == limit:
         answer.headers["X-Next-Cursor"] = _encode(rows[-1].place)
     return answer
+
+
+def _days(first: date | None, last: date | None) -> DayRange:
+    end = last or container().clock.now().date()
+    return DayRange(first or end.replace(day=1), end)
 
 
 def _csv(text: str, name: str) -> Response:

@@ -194,6 +194,10 @@ async def test_usage_adds_up_in_every_grouping(services, api, owner, times, modu
     assert (long.status_code, "366" in long.json()["message"]) == (422, True)
     whole = await api.call(owner, "GET", "/billing/usage?from=2025-04-01&to=2026-04-01")
     assert whole.status_code == 200
+    month = await api.call(owner, "GET", "/billing/usage")
+    today = services.clock.now().date()
+    assert month.json()["first_day"] == today.replace(day=1).isoformat()
+    assert month.json()["last_day"] == today.isoformat()
 
 
 async def test_the_ledger_is_exported_page_by_page(services, api, owner, times):
