@@ -35,7 +35,6 @@ class ModelUsage:
         """All units so far, in the order of kind and model."""
         return dict(sorted(self._units.items()))
 
-
     def total(self, kind: Kind) -> int:
         """Units of a kind, of all models."""
         return sum(units for (counted, _), units in self._units.items() if counted == kind)
