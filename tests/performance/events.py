@@ -35,7 +35,8 @@ SELECT %s, format('usage:%%s:1', n), 'usage.recorded',
 """
 _ORGANIZATIONS = """
 INSERT INTO core.organizations (organization_id, name, storage_prefix)
-SELECT id::uuid, id, 'organizations/' || id || '/' FROM (SELECT gen_random_uuid()::text AS id FROM generate_series(1, %s)) ids
+SELECT id::uuid, id, 'organizations/' || id || '/'
+  FROM (SELECT gen_random_uuid()::text AS id FROM generate_series(1, %s)) ids
 """
 _LEDGER = """
 INSERT INTO quota.usage_ledger (organization_id, hold_id, attempt, meter, feature, window_start, units)
