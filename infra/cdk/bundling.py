@@ -174,6 +174,7 @@ def runtime_python() -> str | None:
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | {"PYENV_VERSION": PYTHON},  # a shim of pyenv answers for the version that is meant
     )
     return found.stdout.strip() if found.returncode == 0 else None
 
