@@ -78,20 +78,20 @@ class ServerlessModel(_Part):
 
 
 class InstanceModel(_Part):
-    """A SageMaker endpoint on instances.
+    """A SageMaker endpoint on instances. One always runs: what shall cost nothing when idle is `serverless`.
 
     Attributes:
-        minimum: Instances kept; 0 scales to zero when idle, and the first call then waits minutes.
-        idle_after_minutes: Without calls for so long, an endpoint with `minimum` 0 is scaled in to nothing.
+        minimum: Instances kept.
         invocations_per_instance: A minute; the target of scaling.
+        nights: Hours of UTC in which one instance is enough, as `[22, 5]`; none by default.
     """
 
     kind: Literal["instance"]
     instance: str
-    minimum: int = Field(default=1, ge=0)
+    minimum: int = Field(default=1, ge=1)
     maximum: int = Field(default=2, ge=1)
-    idle_after_minutes: int = Field(default=30, ge=5)
     invocations_per_instance: int = Field(default=600, ge=1)
+    nights: tuple[Annotated[int, Field(ge=0, le=23)], Annotated[int, Field(ge=0, le=23)]] | None = None
 
     @model_validator(mode="after")
     def _is_a_range(self) -> InstanceModel:

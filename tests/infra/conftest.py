@@ -33,11 +33,17 @@ def everything():
         "payments": "stripe",
         "mail": {"sender": "Footnote <no-reply@example.com>", "identity": "example.com"},
         "models": {
-            "embedding": {"kind": "instance", "instance": "ml.g5.xlarge", "minimum": 0, "maximum": 4},
+            "embedding": {
+                "kind": "instance",
+                "instance": "ml.g5.xlarge",
+                "minimum": 2,
+                "maximum": 4,
+                "nights": [22, 5],
+            },
             "reranking": {"kind": "serverless"},
             "generation": {"endpoint": {"kind": "instance", "instance": "ml.g5.2xlarge"}, "model": "m"},
         },
-        "cost": {"idle_usd": 3000, "monthly_usd": 6000},
+        "cost": {"idle_usd": 4000, "monthly_usd": 8000},
     }
     return StageConfig.model_validate(chosen)
 

@@ -32,6 +32,10 @@ def load(directory, stage="development", **changes):
             {"models": {"generation": {"base_url": "https://llm.example.com", "model": "m"}}},
             "needs network.egress",
         ),
+        (
+            {"models": {"embedding": {"kind": "instance", "instance": "ml.g5.xlarge", "minimum": 0}}},
+            "minimum",
+        ),
         ({"payments": "stripe"}, "need network.egress"),
         ({"account": "12"}, "account"),
     ],

@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
@@ -130,11 +129,11 @@ class ModelsStack(Stack):
             variant_name=_VARIANT,
             initial_variant_weight=1,
             instance_type=model.instance,
-            initial_instance_count=max(1, model.minimum),
+            initial_instance_count=model.minimum,
         )
 
     def _scale(self, title: str, name: str, endpoint: sagemaker.CfnEndpoint, model: InstanceModel) -> None:
-        """By calls an instance; down to nothing when nobody calls, where the stage wants that."""
+        """By calls an instance, and down to one at night where the stage wants that."""
         target = scaling.ScalableTarget(
             self,
             f"{title}Scaling",
@@ -152,20 +151,17 @@ class ModelsStack(Stack):
             scale_in_cooldown=Duration.minutes(10),
             scale_out_cooldown=Duration.minutes(1),
         )
-        if model.minimum == 0:
-            idle = cloudwatch.Metric(
-                namespace="AWS/SageMaker",
-                metric_name="Invocations",
-                dimensions_map={"EndpointName": endpoint_name(self._config, name), "VariantName": _VARIANT},
-                statistic="Sum",
-                period=Duration.minutes(model.idle_after_minutes),
+        if model.nights is not None:
+            falls, rises = model.nights
+            target.scale_on_schedule(
+                "Night",
+                schedule=scaling.Schedule.cron(hour=str(falls), minute="0"),
+                min_capacity=1,
+                max_capacity=1,
             )
-            target.scale_on_metric(
-                "Idle",
-                metric=idle,
-                adjustment_type=scaling.AdjustmentType.EXACT_CAPACITY,
-                scaling_steps=[
-                    scaling.ScalingInterval(upper=0, change=0),
-                    scaling.ScalingInterval(lower=1, change=1),
-                ],
+            target.scale_on_schedule(
+                "Day",
+                schedule=scaling.Schedule.cron(hour=str(rises), minute="0"),
+                min_capacity=model.minimum,
+                max_capacity=model.maximum,
             )
