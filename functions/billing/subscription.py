@@ -24,7 +24,7 @@ Status = Literal["none", "incomplete", "trialing", "active", "past_due", "cancel
 class SubscriptionRequest(RequestModel):
     """The plan to subscribe or to change to."""
 
-    plan: str = Field(min_length=1, max_length=32)
+    plan: str = Field(min_length=1, max_length=32, pattern="^[a-z][a-z0-9_]*$")
 
 
 class SubscriptionBody(BaseModel):
@@ -75,7 +75,9 @@ class ProfileRequest(RequestModel):
     address: Annotated[str, _text(1000, lines=True)] = ""
     tax_id: Annotated[str, _text(64)] = ""
     email: Annotated[str, _text(255)] = Field(default="", pattern=r"^([^@\s]+@[^@\s]+)?$")
-    time_zone: str = Field(default="UTC", min_length=1, max_length=64, description="A name of IANA's.")
+    time_zone: str = Field(
+        default="UTC", max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", description="A name of IANA's."
+    )
 
 
 class ProfileBody(BaseModel):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -25,12 +24,14 @@ from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.platform.errors import InvalidRequest
 from footnote.platform.http import Identity
+from footnote.quota import Meter
 
 router = APIRouter(prefix="/billing/usage", tags=["Billing"], dependencies=[limited()])
 
 _CSV = "text/csv; charset=utf-8"
 _AS_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _EXPORT_ROWS = 5_000
+_MOST_ATTEMPTS = 2**31 - 1
 First = Annotated[
     date | None,
     Query(
@@ -129,8 +130,8 @@ def _decode(cursor: str) -> LedgerPlace:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         at, hold_id, attempt, meter, model = json.loads(text)
-        return LedgerPlace(_moment(at), UUID(hold_id), int(attempt), str(meter), str(model))
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        return LedgerPlace(_moment(at), UUID(hold_id), _attempt(attempt), Meter(meter), _name(model))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InvalidRequest("The cursor is not one that this list returned.") from error
 
 
@@ -138,4 +139,16 @@ def _moment(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("no time zone")
-    return at
+    return at.astimezone(UTC)
+
+
+def _attempt(number: object) -> int:
+    if not isinstance(number, int) or abs(number) > _MOST_ATTEMPTS:
+        raise ValueError("no attempt")
+    return number
+
+
+def _name(text: object) -> str:
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError("no name")
+    return text

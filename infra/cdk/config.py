@@ -197,14 +197,12 @@ class FunctionsConfig(_Part):
     Attributes:
         concurrency: Reserved for a function, by name: bulkheads, and the bound of database connections.
         default_concurrency: Of every function that is not named; `None` reserves nothing.
-        snap_start: For functions of kinds `api` and `authorizer`.
         canary: CodeDeploy shifts a tenth of the traffic, then the rest, and rolls back on an alarm.
         adapter_layer: The Lambda Web Adapter's layer, for streams; `{region}` is replaced.
     """
 
     concurrency: dict[str, int] = Field(default_factory=dict)
     default_concurrency: int | None = Field(default=4, ge=1)
-    snap_start: bool = False
     canary: bool = False
     adapter_layer: str = "arn:aws:lambda:{region}:753240598075:layer:LambdaAdapterLayerArm64:27"
     settings: dict[str, str] = Field(default_factory=dict)
@@ -296,6 +294,8 @@ class StageConfig(_Part):
             raise ValueError("endpoints cannot stand in more zones than the network has")
         if self.is_production and not (self.database.deletion_protection and self.recovery.backup):
             raise ValueError("production needs deletion_protection and backups")
+        if self.models.generation.endpoint is not None:
+            raise ValueError("answers cannot be asked of a SageMaker endpoint yet: name a server by base_url")
         if self.recovery.copy_region == self.region:
             raise ValueError("copies of backups belong into another region")
         if self.payments == "stripe" and not self.network.egress:

@@ -41,7 +41,7 @@ def everything():
                 "nights": [22, 5],
             },
             "reranking": {"kind": "serverless"},
-            "generation": {"endpoint": {"kind": "instance", "instance": "ml.g5.2xlarge"}, "model": "m"},
+            "generation": {"base_url": "https://llm.example.com/v1", "model": "m"},
         },
         "cost": {"idle_usd": 4000, "monthly_usd": 8000},
     }

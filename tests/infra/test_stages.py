@@ -285,3 +285,76 @@ def test_cfn_lint_finds_nothing(stages, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def _policies(templates, kind):
+    return [json.dumps(properties["PolicyDocument"]) for _, properties in resources(templates, kind)]
+
+
+def test_alarms_may_tell_their_topic(synthesised):
+    (policy,) = _policies(synthesised.templates, "AWS::SNS::TopicPolicy")
+    assert "cloudwatch.amazonaws.com" in policy
+
+
+def test_versions_stay_for_a_rollback(synthesised):
+    for template in synthesised.templates.values():
+        for name, each in template["Resources"].items():
+            if each["Type"] == "AWS::Lambda::Version":
+                assert each["DeletionPolicy"] == "Retain", name
+
+
+def test_streams_find_their_packages(synthesised):
+    streams = {each.name for each in load_manifests(REPOSITORY / "functions") if each.kind == "stream"}
+    found = {name: variables for name, variables in _environments(synthesised) if name in streams}
+    assert found
+    for variables in found.values():
+        assert variables["PYTHONPATH"].startswith("/opt/python")
+        assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+
+
+def test_routes_without_a_body_may_be_called_without_one(synthesised):
+    for name, properties in resources(synthesised.templates, "AWS::ApiGateway::Method"):
+        assert "RequestModels" not in properties, name
+
+
+def test_the_api_may_write_its_log(synthesised):
+    assert list(resources(synthesised.templates, "AWS::ApiGateway::Account"))
+
+
+def test_serverless_models_are_not_isolated(synthesised):
+    serverless = any(
+        "ServerlessConfig" in variant
+        for _, properties in resources(synthesised.templates, "AWS::SageMaker::EndpointConfig")
+        for variant in properties["ProductionVariants"]
+    )
+    isolated = [
+        each["EnableNetworkIsolation"]
+        for _, each in resources(synthesised.templates, "AWS::SageMaker::Model")
+    ]
+    assert (False in isolated) == serverless
+
+
+def test_what_a_schedule_missed_can_be_written(synthesised):
+    roles = [
+        json.dumps(properties)
+        for name, properties in resources(synthesised.templates, "AWS::IAM::Policy")
+        if "ScheduleRole" in name
+    ]
+    schedules = list(resources(synthesised.templates, "AWS::Scheduler::Schedule"))
+    assert len(roles) == len(schedules) > 0
+    assert all("kms:GenerateDataKey" in role and "sqs:SendMessage" in role for role in roles)
+
+
+def test_alarms_watch_what_exists(synthesised):
+    """Metrics of metering carry the name of the function that tells them; cache nodes that of their group."""
+    for _, properties in resources(synthesised.templates, "AWS::CloudWatch::Alarm"):
+        if properties.get("Namespace") == "Footnote/Metering":
+            assert properties["Dimensions"] == [{"Name": "service", "Value": "reconciler"}]
+        if properties.get("Namespace") == "AWS/ElastiCache":
+            assert not isinstance(properties["Dimensions"][0]["Value"], str)
+
+
+def test_subnets_stand_in_as_many_zones_as_chosen(synthesised):
+    subnets = list(resources(synthesised.templates, "AWS::EC2::Subnet"))
+    kinds = 3 if synthesised.config.network.egress else 2
+    assert len(subnets) == kinds * synthesised.config.network.availability_zones

@@ -75,9 +75,9 @@ def dashboard(
         ),
         _graph(
             "Metering",
-            _metric("Footnote/Metering", "quota_mismatch", "Maximum"),
-            _metric("Footnote/Metering", "quota_late_settle", "Sum"),
-            _metric("Footnote/Metering", "outbox_age_s", "Maximum"),
+            _metric("Footnote/Metering", "quota_mismatch", "Maximum", service="reconciler"),
+            _metric("Footnote/Metering", "quota_late_settle", "Sum", service="reconciler"),
+            _metric("Footnote/Metering", "outbox_age_s", "Maximum", service="reconciler"),
         ),
     )
     return page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Aws, Duration, Stack
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
@@ -102,11 +102,7 @@ class FootnoteFunction(Construct):
                 if readable_secrets(manifest)
                 else None
             ),
-            snap_start=(
-                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
-                if config.functions.snap_start and manifest.kind in {"api", "authorizer"}
-                else None
-            ),
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             vpc=platform.network.vpc if networked else None,
             vpc_subnets=platform.network.function_subnets if networked else None,
             security_groups=[platform.network.functions] if networked else None,
@@ -158,6 +154,8 @@ class FootnoteFunction(Construct):
         self.function.add_layers(lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn))
         self.function.add_environment("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bootstrap")
         self.function.add_environment("AWS_LWA_INVOKE_MODE", "response_stream")
+        # The start command is no handler of Lambda's own bootstrap, which alone would put layers on the path.
+        self.function.add_environment("PYTHONPATH", "/opt/python:/var/runtime")
 
     def _allow_interfaces(self) -> None:
         """Network interfaces in the VPC (AWS Lambda Developer Guide, "Giving functions access to a VPC")."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_lambda as lambda_
@@ -14,7 +14,7 @@ from constructs import Construct
 
 from footnote.platform.manifest import FunctionManifest
 from infra.cdk.config import DomainConfig, StageConfig
-from infra.cdk.constructs.acknowledge import acknowledge
+from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_managed
 from infra.cdk.constructs.firewall import firewall
 from infra.cdk.constructs.logs import log_group
 from infra.cdk.manifests import Manifests
@@ -58,14 +58,18 @@ class ApiStack(Stack):
         self._config = config
         self.api = self._rest_api()
         self._authorizer = self._make_authorizer(functions, manifests)
-        self._validator = self.api.add_request_validator(
-            "Validator", validate_request_body=True, validate_request_parameters=True
+        acknowledge_managed(
+            self.api.node.find_child("CloudWatchRole"),
+            "service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            "API Gateway asks for exactly this policy; the role is the account's.",
         )
-        self._body = self.api.add_model(
-            "Body",
-            content_type="application/json",
-            schema=apigateway.JsonSchema(type=apigateway.JsonSchemaType.OBJECT),
+        acknowledge(
+            self.api,
+            "AwsSolutions-APIG2",
+            "Parameters are validated here, bodies by the functions: some routes take none.",
         )
+        # Bodies are validated by the functions, which know their models; some routes take none.
+        self._validator = self.api.add_request_validator("Validator", validate_request_parameters=True)
         for manifest in manifests.of_kind("api", "stream"):
             self._routes(functions, manifest)
         self._plan()
@@ -87,7 +91,8 @@ class ApiStack(Stack):
             rest_api_name=prefix(config),
             description=f"Footnote, {config.stage}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=False,
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             binary_media_types=list(_BINARY),
             disable_execute_api_endpoint=config.domain is not None,
             deploy_options=apigateway.StageOptions(
@@ -168,7 +173,6 @@ class ApiStack(Stack):
         )
         for route in manifest.routes:
             resource = self.api.root.resource_for_path(route.path)
-            has_body = route.method in {"POST", "PUT", "PATCH"}
             method = resource.add_method(
                 route.method,
                 integration,
@@ -179,7 +183,6 @@ class ApiStack(Stack):
                     else apigateway.AuthorizationType.NONE
                 ),
                 request_validator=self._validator,
-                request_models={"application/json": self._body} if has_body else None,
             )
             if not route.authorized:
                 reason = "Sign-in, health and signed webhooks come without a token; the function checks them."

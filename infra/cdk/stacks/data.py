@@ -273,7 +273,9 @@ class DataStack(Stack):
 
     def _rotate(self, network: NetworkStack) -> None:
         """The administrator's password changes every month; roles' passwords are the migrator's."""
-        self.administrator.add_rotation_schedule(
+        # The attached secret: the other one does not know yet where the database is.
+        assert self.instance.secret is not None
+        self.instance.secret.add_rotation_schedule(
             "Rotation",
             automatically_after=Duration.days(30),
             hosted_rotation=secretsmanager.HostedRotation.postgre_sql_single_user(

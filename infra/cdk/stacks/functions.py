@@ -211,9 +211,27 @@ class FunctionsStack(Stack):
             description=f"Every {part.rate_minutes} minutes: {function.manifest.description}"[:512],
             schedule=scheduler.ScheduleExpression.rate(Duration.minutes(part.rate_minutes)),
             target=targets.LambdaInvoke(
-                function.alias, dead_letter_queue=missed, retry_attempts=1, max_event_age=Duration.minutes(15)
+                function.alias,
+                dead_letter_queue=missed,
+                retry_attempts=1,
+                max_event_age=Duration.minutes(15),
+                role=self._scheduling_role(name),
             ),
         )
+
+    def _scheduling_role(self, name: str) -> iam.Role:
+        """May call the function and write what was missed, which is encrypted."""
+        role = iam.Role(
+            self,
+            f"{_title(name)}ScheduleRole",
+            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[self._data.queue_key.key_arn]
+            )
+        )
+        return role
 
 
 def _title(name: str) -> str:

@@ -66,7 +66,8 @@ class ModelsStack(Stack):
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=repository.repository_uri_for_tag(config.models.image_tag)
             ),
-            enable_network_isolation=True,
+            # Serverless inference does not know it.
+            enable_network_isolation=isinstance(model, InstanceModel),
         )
         described.node.add_dependency(role)
         variant = self._variant(described, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -49,7 +49,9 @@ class NetworkStack(Stack):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            max_azs=network.availability_zones,
+            availability_zones=[
+                Fn.select(number, Fn.get_azs()) for number in range(network.availability_zones)
+            ],
             nat_gateways=1 if network.egress else 0,
             subnet_configuration=subnets,
             restrict_default_security_group=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -57,7 +57,7 @@ class ObservabilityStack(Stack):
         for name in functions.queues:
             self._watch_queue(functions, name)
         self._watch_database(data)
-        self._watch_cache()
+        self._watch_cache(data)
         self._watch_models(models)
         self._watch_api(api)
         self._watch_metering()
@@ -87,8 +87,12 @@ class ObservabilityStack(Stack):
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
-                principals=[iam.ServicePrincipal("budgets.amazonaws.com")],
+                principals=[
+                    iam.ServicePrincipal("budgets.amazonaws.com"),
+                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                ],
                 resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
         if self._config.observability.alarm_email:
@@ -198,9 +202,9 @@ class ObservabilityStack(Stack):
                 runbook="database",
             )
 
-    def _watch_cache(self) -> None:
-        # Replication groups name their first node so.
-        node = f"{prefix(self._config)}-001"
+    def _watch_cache(self, data: DataStack) -> None:
+        # Replication groups number their nodes.
+        node = f"{data.cache.ref}-001"
         for name, metric, threshold in (
             ("cache-cpu", "EngineCPUUtilization", 80),
             ("cache-memory", "DatabaseMemoryUsagePercentage", 85),
@@ -286,7 +290,7 @@ class ObservabilityStack(Stack):
         ):
             self.alarms.when(
                 f"metering-{metric.replace('_', '-')}",
-                highest("Footnote/Metering", metric, minutes=60),
+                highest("Footnote/Metering", metric, minutes=60, service="reconciler"),
                 threshold,
                 what=what,
                 runbook="metering",

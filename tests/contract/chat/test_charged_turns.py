@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from footnote.chat import NewTurn
@@ -192,3 +193,19 @@ async def test_turns_of_many_sessions_are_charged_at_the_same_time(store, quota,
     for database in databases:
         await database.close()
     assert books().units == {"messages": 41, "output_tokens": 41 * 30}
+
+
+async def test_kept_answers_go_with_their_conversation(store, quota, ada, module_database):
+    first, other = turn(*await hold(quota, ada)), turn(*await hold(quota, ada))
+    for one in (first, other):
+        kept = replace(
+            one.settlement, response={"status": 200, "body": f'{{"session_id": "{one.session_id}"}}'}
+        )
+        await store.append_turn(ada, replace(one, settlement=kept))
+    await store.delete(ada, first.session_id)
+    with psycopg.connect(module_database.superuser_dsn) as connection:
+        rows = connection.execute(
+            "SELECT hold_id, response IS NULL FROM quota.holds WHERE hold_id = ANY(%s)",
+            ([first.settlement.hold_id, other.settlement.hold_id],),
+        ).fetchall()
+    assert dict(rows) == {first.settlement.hold_id: True, other.settlement.hold_id: False}

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import csv
 import io
+import json
 from datetime import UTC, datetime
 
 import pypdfium2
@@ -247,3 +248,47 @@ async def test_another_time_zone_holds_from_the_next_month_without_overlap(
     ]
     after = (await api.call(owner, "GET", "/billing/profile")).json()
     assert (after["time_zone"], after["next_time_zone"]) == ("Asia/Tokyo", None)
+
+
+MOMENT = "2026-04-01T00:00:00+00:00"
+
+
+def _cursor(*fields):
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "subscription", {"plan": "pro\x00"}),
+        ("POST", "subscription", {"plan": "../pro"}),
+        ("PUT", "profile", {"time_zone": "Europe/\x00"}),
+        ("PUT", "profile", {"time_zone": "../../etc/passwd"}),
+        ("GET", f"usage/export?cursor={_cursor('2026-04-01T00:00:00+00:00', 'x', 1, 'messages', '')}", None),
+        (
+            "GET",
+            f"usage/export?cursor={_cursor(MOMENT, str(new_id()), 2**40, 'messages', '')}",
+            None,
+        ),
+        (
+            "GET",
+            f"usage/export?cursor={_cursor('2026-04-01T00:00:00+00:00', str(new_id()), 1, 'love', '')}",
+            None,
+        ),
+        (
+            "GET",
+            f"usage/export?cursor={_cursor('0001-01-01T00:00:00+23:59', str(new_id()), 1, 'messages', '')}",
+            None,
+        ),
+        ("GET", "usage?from=0001-01-01&to=9999-12-31", None),
+    ],
+)
+async def test_odd_requests_are_told_what_is_wrong(api, owner, method, path, body):
+    answer = await api.call(owner, method, f"/billing/{path}", body)
+    assert answer.status_code in {404, 422}, answer.text
+    assert answer.json()["message"]
+
+
+async def test_the_last_day_of_all_is_a_day(api, owner):
+    answer = await api.call(owner, "GET", "/billing/usage?from=9999-12-01&to=9999-12-31")
+    assert answer.status_code == 200, answer.text

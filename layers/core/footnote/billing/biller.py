@@ -99,9 +99,10 @@ class Biller:
                 done["ended"] += 1
             while await self.invoices.issue_next(context):
                 done["invoices"] += 1
-        except FootnoteError as error:
+        except Exception as error:
             done["failed"] += 1
-            failed = {"organization_id": str(context.organization_id), "code": error.code}
+            code = error.code if isinstance(error, FootnoteError) else type(error).__name__
+            failed = {"organization_id": str(context.organization_id), "code": code}
             logger.exception("billing failed", extra=failed)
 
     async def _end_unpaid(self, context: OrganizationContext) -> bool:

@@ -89,13 +89,14 @@ class KeptResponse:
         """What was answered before.
 
         Raises:
-            Conflict: The request ended without an answer, and was charged for what had been done.
+            Conflict: The request ended without an answer, and was charged for what had been done; or the
+                answer was erased with its conversation.
         """
         kept = replayed.response
         if kept is None:
             raise Conflict(
-                "This request was sent before and was left before its answer began. Send it with a new"
-                " idempotency key."
+                "This request was sent before. It was left before its answer began, or its conversation was"
+                " deleted. Send it with a new idempotency key."
             )
         return cls(int(kept["status"]), str(kept["body"]))
 

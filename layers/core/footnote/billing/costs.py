@@ -203,6 +203,8 @@ def _period(first: date | None, last: date | None, today: date) -> Period:
             f"'from' is a day before 'to' or the same, at most {LONGEST_DAYS} days in all.",
             details={"from": first.isoformat(), "to": last.isoformat()},
         )
+    if first.toordinal() <= LONGEST_DAYS:
+        raise InvalidRequest("'from' is too long ago: there is no time before it to compare with.")
     return Period(first, last)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from footnote.platform.errors import InvalidRequest
@@ -27,6 +27,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
         at = datetime.fromisoformat(written_at)
         if at.tzinfo is None:
             raise ValueError("no time zone")
-        return at, UUID(written_id)
-    except (ValueError, binascii.Error) as error:
+        # In UTC: the database reads no offset with fractions of a second.
+        return at.astimezone(UTC), UUID(written_id)
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise InvalidRequest("The cursor is not one that this list returned.") from error

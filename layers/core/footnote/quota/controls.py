@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from footnote.platform.clock import Clock
@@ -25,6 +26,8 @@ from footnote.quota.rates import (
 )
 
 logger = get_logger("quota")
+
+_LONGEST_RATE = timedelta(days=3660)
 
 EVERYONE = UUID(int=0)
 """Stands for every member without caps of their own."""
@@ -136,8 +139,12 @@ class QuotaControls:
                 f"With 0 requests of the class '{override.rate_class}' nobody could change that again. "
                 "Set at least 1, or block the member or key."
             )
-        if override.expires_at is not None and override.expires_at <= self._clock.now():
-            raise InvalidRequest("'expires_at' lies in the past.")
+        if override.expires_at is not None:
+            now = self._clock.now()
+            if override.expires_at <= now:
+                raise InvalidRequest("'expires_at' lies in the past.")
+            if override.expires_at > now + _LONGEST_RATE:
+                raise InvalidRequest("'expires_at' is more than ten years ahead. Leave it out instead.")
         await self._settings.put_override(context, override)
         self._terms.forget(context.organization_id)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import MappingProxyType
 
 from footnote.billing.usage import DayRange, GroupBy, LedgerPlace, LedgerRow, UsageReport, UsageRow
@@ -25,7 +24,7 @@ SELECT coalesce((SELECT time_zone FROM quota.entitlements WHERE organization_id 
 _IN_RANGE = """
  WHERE organization_id = %(organization_id)s
    AND at >= (%(first)s::date)::timestamp AT TIME ZONE %(time_zone)s
-   AND at < (%(end)s::date)::timestamp AT TIME ZONE %(time_zone)s
+   AND at < (%(last)s::date + 1)::timestamp AT TIME ZONE %(time_zone)s
 """
 _EXPORT = (
     """
@@ -85,5 +84,4 @@ class PostgresUsageStore:
 
 
 def _names(context: OrganizationContext, days: DayRange) -> dict[str, object]:
-    end = days.last + timedelta(days=1)
-    return {"organization_id": context.organization_id, "first": days.first, "end": end}
+    return {"organization_id": context.organization_id, "first": days.first, "last": days.last}

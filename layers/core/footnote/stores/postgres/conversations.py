@@ -86,6 +86,17 @@ UPDATE chat.sessions SET deleted_at = now()
  WHERE organization_id = %(organization)s AND session_id = %(session)s AND user_id = %(user)s
    AND deleted_at IS NULL
 """
+# Answers that are kept to be given again. In the order of the key: two deletions never wait in a circle.
+_ERASE_KEPT = """
+WITH kept AS (
+    SELECT h.hold_id FROM quota.holds h
+     WHERE h.organization_id = %(organization)s AND h.user_id = %(user)s AND h.response IS NOT NULL
+       AND strpos(h.response ->> 'body', %(session)s::uuid::text) > 0
+     ORDER BY h.hold_id FOR UPDATE
+)
+UPDATE quota.holds h SET response = NULL FROM kept
+ WHERE h.organization_id = %(organization)s AND h.hold_id = kept.hold_id
+"""
 
 
 # A call that failed within so many seconds is repeated once: a store that hangs would hang again.
@@ -191,6 +202,8 @@ class PostgresConversationStore:
             await cursor.execute(_DELETE, _key(context, session_id))
             if cursor.rowcount == 0:
                 raise _no_session()
+            # No turn of the session can be stored any more: no other answer of it will be kept.
+            await cursor.execute(_ERASE_KEPT, _key(context, session_id))
 
     async def _read(
         self, context: OrganizationContext, session_id: UUID, statement: str, values: dict[str, Any]

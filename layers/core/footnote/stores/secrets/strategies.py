@@ -84,7 +84,8 @@ class CacheToken:
         self._ping = ping
 
     def create(self, current: str) -> str:  # noqa: ARG002 - nothing of the old token remains
-        return secrets.token_urlsafe(_PASSWORD_BYTES)
+        # ElastiCache allows few characters beside letters and digits, and no underscore.
+        return secrets.token_hex(_PASSWORD_BYTES)
 
     def set(self, current: str, pending: str) -> None:  # noqa: ARG002 - the cache still knows the old token
         self._client.modify_replication_group(

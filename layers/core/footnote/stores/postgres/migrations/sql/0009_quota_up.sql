@@ -142,6 +142,8 @@ CREATE TABLE quota.holds (
 ) WITH (fillfactor = 70);
 CREATE INDEX holds_open ON quota.holds (expires_at) WHERE state = 'open';
 CREATE INDEX holds_kept ON quota.holds (keep_until) WHERE state <> 'open';
+-- A member's answers, to be erased with the conversation that they belong to.
+CREATE INDEX holds_answered ON quota.holds (organization_id, user_id) WHERE response IS NOT NULL;
 
 -- Ledgers ----------------------------------------------------------------------------------------------------
 -- What the organization used, once and for ever. `txid` tells what a finished invoice can have seen.

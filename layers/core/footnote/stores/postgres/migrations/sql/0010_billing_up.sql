@@ -210,6 +210,9 @@ CREATE FUNCTION billing.change_time_zone(p_time_zone text) RETURNS void LANGUAGE
 DECLARE
     v_organization_id constant uuid := core.current_organization();
 BEGIN
+    -- Terms before windows, as everybody who changes both.
+    UPDATE quota.entitlements SET time_zone = p_time_zone, updated_at = now()
+     WHERE organization_id = v_organization_id;
     PERFORM FROM quota.windows w
      WHERE w.organization_id = v_organization_id AND w.window_end > quota.clock() AND w.window_end < '9999-01-01'
      ORDER BY w.subject, w.meter, w.window_start FOR NO KEY UPDATE;
@@ -217,8 +220,6 @@ BEGIN
      WHERE w.organization_id = v_organization_id AND w.window_end < '9999-01-01'
        AND w.window_end > quota.window_start(w.meter, p_time_zone)
        AND w.window_start < quota.window_start(w.meter, p_time_zone);
-    UPDATE quota.entitlements SET time_zone = p_time_zone, updated_at = now()
-     WHERE organization_id = v_organization_id;
     UPDATE billing.profiles SET time_zone_from = NULL WHERE organization_id = v_organization_id;
 END $$;
 REVOKE ALL ON FUNCTION billing.entitle, billing.change_time_zone FROM PUBLIC;
