@@ -226,3 +226,8 @@ async def test_the_page_in_a_browser(api, owner, tmp_path):
                 assert words in facts["text"]
             looks.add((facts["background"], facts["ink"]))
     assert len(looks) == 2
+
+
+async def test_a_range_with_no_time_before_it_is_refused(api, owner):
+    answer = await api.call(owner, "GET", "/billing/costs?from=0001-01-01&to=0001-01-31")
+    assert (answer.status_code, "too long ago" in answer.json()["message"]) == (422, True)
