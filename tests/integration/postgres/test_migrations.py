@@ -23,6 +23,10 @@ REVISIONS = (
     "0011_outbox",
     "0012_costs",
     "0013_payments",
+    "0014_calendars",
+    "0015_one_subscription",
+    "0016_ledgers_at_scale",
+    "0017_late_rows",
 )
 
 # Everything that makes up a schema, in words. Rights are spelled out: an empty list means the default ones.
