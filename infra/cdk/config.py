@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 CONFIG_DIRECTORY = Path(__file__).with_name("config")
+SHORTEST_RETENTION_DAYS = 6
+"""How long six-hourly backups are kept: 24 of them (section 12.3)."""
 
 Stage = Literal["development", "staging", "production"]
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -213,14 +215,16 @@ class RecoveryConfig(_Part):
 
     Attributes:
         copy_region: Where copies go; `None` keeps them in the stage's region alone.
-        vault_lock_days: Recovery points cannot be deleted earlier, by anyone; 0 for none.
+        vault_lock_days: Recovery points cannot be deleted earlier (a lock of governance: who may unlock
+            vaults can); 0 for none. The rule that keeps them shortest bounds it: AWS Backup would refuse its
+            recovery points.
         audit_years: Object lock (compliance) of the audit bucket.
         restore_test: A weekly restore into an empty instance.
     """
 
     backup: bool = True
     copy_region: str | None = None
-    vault_lock_days: int = Field(default=0, ge=0)
+    vault_lock_days: int = Field(default=0, ge=0, le=SHORTEST_RETENTION_DAYS)
     audit_years: int = Field(default=7, ge=0)
     restore_test: bool = False
 

@@ -193,6 +193,9 @@ def test_production_is_backed_up_elsewhere_and_restored_every_week(stages):
     assert set(rules) == {"six-hourly", "daily", "weekly", "monthly"}
     assert all("CopyActions" in rules[name] for name in ("daily", "weekly", "monthly"))
     assert list(resources(templates, "AWS::Backup::RestoreTestingPlan"))
+    kept = [each["Lifecycle"]["DeleteAfterDays"] for each in rules.values()]
+    for _, vault in resources(templates, "AWS::Backup::BackupVault"):
+        assert vault["LockConfiguration"]["MinRetentionDays"] == min(kept)
     ((_, instance),) = resources(templates, "AWS::RDS::DBInstance")
     assert instance["BackupRetentionPeriod"] == 35
     assert instance["MultiAZ"] is True
@@ -203,6 +206,16 @@ def test_production_is_backed_up_elsewhere_and_restored_every_week(stages):
         "Days": 2555,
         "Mode": "COMPLIANCE",
     }
+
+
+def test_the_restored_database_lies_where_the_other_one_does(stages):
+    """An account need not have a default VPC."""
+    for name in ("staging", "production"):
+        ((_, selection),) = resources(stages[name].templates, "AWS::Backup::RestoreTestingSelection")
+        told = selection["RestoreMetadataOverrides"]
+        assert "PostgresSubnets" in json.dumps(told["dbSubnetGroupName"])
+        assert "Database" in json.dumps(told["vpcSecurityGroupIds"])
+        assert told["publiclyAccessible"] == "false"
 
 
 def test_the_idle_month_costs_no_more_than_the_stage_allows(synthesised):
@@ -352,6 +365,17 @@ def test_alarms_watch_what_exists(synthesised):
             assert properties["Dimensions"] == [{"Name": "service", "Value": "reconciler"}]
         if properties.get("Namespace") == "AWS/ElastiCache":
             assert not isinstance(properties["Dimensions"][0]["Value"], str)
+
+
+def test_one_window_of_an_objective_calls_nobody(synthesised):
+    """A short burst burns a short window's budget; only both together call."""
+    composites = list(resources(synthesised.templates, "AWS::CloudWatch::CompositeAlarm"))
+    assert len(composites) == 2
+    assert all(properties["AlarmActions"] for _, properties in composites)
+    alarms = [properties for _, properties in resources(synthesised.templates, "AWS::CloudWatch::Alarm")]
+    windows = [each for each in alarms if "slo-availability" in each["AlarmName"]]
+    assert len(windows) == 4
+    assert not any(each.get("AlarmActions") for each in windows)
 
 
 def test_subnets_stand_in_as_many_zones_as_chosen(synthesised):

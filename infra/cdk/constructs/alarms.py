@@ -43,6 +43,7 @@ class Alarms:
         of: int | None = None,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
         below: bool = False,
+        part: bool = False,
     ) -> cloudwatch.Alarm:
         """An alarm on one metric.
 
@@ -56,10 +57,11 @@ class Alarms:
             of: Of how many.
             missing: What no data means.
             below: Rings below the threshold rather than from it on.
+            part: Calls nobody: it is one of those that `when_all` puts together.
         """
         alarm = cloudwatch.Alarm(
             self._scope,
-            "".join(part.capitalize() for part in name.replace("/", "-").split("-")),
+            "".join(word.capitalize() for word in name.replace("/", "-").split("-")),
             alarm_name=f"{prefix(self._config)}-{name}",
             alarm_description=self._text(what, runbook),
             metric=metric,
@@ -69,7 +71,8 @@ class Alarms:
             comparison_operator=(cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD if below else _ABOVE),
             treat_missing_data=missing,
         )
-        self._tell(alarm)
+        if not part:
+            self._tell(alarm)
         return alarm
 
     def when_all(self, name: str, alarms: Sequence[cloudwatch.IAlarm], *, what: str, runbook: str) -> None:
@@ -77,7 +80,7 @@ class Alarms:
         self._tell(
             cloudwatch.CompositeAlarm(
                 self._scope,
-                "".join(part.capitalize() for part in name.split("-")),
+                "".join(word.capitalize() for word in name.split("-")),
                 composite_alarm_name=f"{prefix(self._config)}-{name}",
                 alarm_description=self._text(what, runbook),
                 alarm_rule=cloudwatch.AlarmRule.all_of(*alarms),

@@ -198,14 +198,23 @@ class DataStack(Stack):
             encryption_key=self.secret_key,
             secret_name=secret_name(config, "footnote/postgres/administrator"),
         )
+        # Named, so that restored instances lie here too.
+        self.database_group = self._groups["database"]
+        self.database_subnets = rds.SubnetGroup(
+            self,
+            "PostgresSubnets",
+            description="PostgreSQL",
+            vpc=network.vpc,
+            vpc_subnets=network.data_subnets,
+        )
         self.instance = rds.DatabaseInstance(
             self,
             "Postgres",
             engine=engine,
             instance_type=ec2.InstanceType(database.instance),
             vpc=network.vpc,
-            vpc_subnets=network.data_subnets,
-            security_groups=[self._groups["database"]],
+            subnet_group=self.database_subnets,
+            security_groups=[self.database_group],
             database_name=DATABASE,
             credentials=rds.Credentials.from_secret(self.administrator),
             allocated_storage=database.storage_gb,

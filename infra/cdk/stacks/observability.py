@@ -261,6 +261,7 @@ class ObservabilityStack(Stack):
                     rate * budget,
                     what="Requests fail.",
                     runbook="availability",
+                    part=True,
                 )
                 for minutes in (long_minutes, short_minutes)
             ]

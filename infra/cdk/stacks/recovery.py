@@ -10,7 +10,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.cdk.config import StageConfig
+from infra.cdk.config import SHORTEST_RETENTION_DAYS, StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge_managed
 from infra.cdk.constructs.keys import key
 from infra.cdk.names import prefix
@@ -19,7 +19,7 @@ from infra.cdk.stacks.data import DataStack
 _Points = backup.CfnRestoreTestingPlan.RestoreTestingRecoveryPointSelectionProperty
 # Section 12.3: 24 hourly, 30 daily, 12 weekly, 12 monthly copies of PostgreSQL, taken every six hours.
 _RULES = (
-    ("six-hourly", events.Schedule.cron(minute="0", hour="*/6"), Duration.days(6)),
+    ("six-hourly", events.Schedule.cron(minute="0", hour="*/6"), Duration.days(SHORTEST_RETENTION_DAYS)),
     ("daily", events.Schedule.cron(minute="30", hour="1"), Duration.days(30)),
     ("weekly", events.Schedule.cron(minute="30", hour="2", week_day="SUN"), Duration.days(84)),
     ("monthly", events.Schedule.cron(minute="30", hour="3", day="1"), Duration.days(365)),
@@ -136,6 +136,12 @@ class RecoveryStack(Stack):
             restore_testing_plan_name=plan.restore_testing_plan_name,
             restore_testing_selection_name=f"{name}_database",
             validation_window_hours=4,
+            # Without these AWS Backup restores into the account's default VPC, which there may not be.
+            restore_metadata_overrides={
+                "dbSubnetGroupName": data.database_subnets.subnet_group_name,
+                "vpcSecurityGroupIds": self.to_json_string([data.database_group.security_group_id]),
+                "publiclyAccessible": "false",
+            },
         )
         selection.add_dependency(plan)
 
@@ -160,6 +166,6 @@ def vault(scope: Construct, config: StageConfig, name: str | None = None) -> bac
         "Vault",
         backup_vault_name=name or prefix(config),
         encryption_key=key(scope, "backup", config, "Backups"),
-        lock_configuration=backup.LockConfiguration(min_retention=Duration.days(1)) if locked else None,
+        lock_configuration=backup.LockConfiguration(min_retention=Duration.days(locked)) if locked else None,
         removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
     )
