@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -11,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.removal import KEPT
 
 
 def log_bucket(scope: Construct, construct_id: str, config: StageConfig) -> s3.Bucket:
@@ -31,7 +31,7 @@ def log_bucket(scope: Construct, construct_id: str, config: StageConfig) -> s3.B
                 abort_incomplete_multipart_upload_after=Duration.days(1),
             )
         ],
-        **_fate(config),
+        removal_policy=_fate(config),
     )
 
 
@@ -85,12 +85,10 @@ def private_bucket(
         object_lock_default_retention=(
             s3.ObjectLockRetention.compliance(Duration.days(365 * object_lock_years)) if locked else None
         ),
-        **({"removal_policy": RemovalPolicy.RETAIN} if locked else _fate(config)),
+        removal_policy=KEPT if locked else _fate(config),
     )
 
 
-def _fate(config: StageConfig) -> dict[str, Any]:
+def _fate(config: StageConfig) -> RemovalPolicy:
     """Buckets with data are kept when a stack goes, outside of development."""
-    if config.stage == "development":
-        return {"removal_policy": RemovalPolicy.DESTROY}
-    return {"removal_policy": RemovalPolicy.RETAIN}
+    return RemovalPolicy.DESTROY if config.stage == "development" else KEPT

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.removal import kept_in_production
 from infra.cdk.names import prefix
 
 
@@ -19,5 +20,5 @@ def key(scope: Construct, purpose: str, config: StageConfig, description: str) -
         description=description,
         enable_key_rotation=True,
         pending_window=Duration.days(30 if config.is_production else 7),
-        removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
+        removal_policy=kept_in_production(config),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.removal import kept_in_production
 from infra.cdk.names import prefix
 
 _RETENTION = {
@@ -29,5 +29,5 @@ def log_group(
         construct_id,
         log_group_name=name if absolute else f"/{prefix(config)}/{name}",
         retention=_RETENTION[config.observability.log_days],
-        removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
+        removal_policy=kept_in_production(config),
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cassandra as cassandra
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
 from infra.cdk.constructs.keys import key
+from infra.cdk.constructs.removal import kept_in_production
 
 # Section 6.4: 180 days.
 _HISTORY_S = 15_552_000
@@ -101,6 +102,4 @@ class ConversationsStack(Stack):
                 encryption_type="CUSTOMER_MANAGED_KMS_KEY", kms_key_identifier=self._key.key_arn
             ),
         )
-        table.apply_removal_policy(
-            RemovalPolicy.RETAIN if self._config.is_production else RemovalPolicy.DESTROY
-        )
+        table.apply_removal_policy(kept_in_production(self._config))

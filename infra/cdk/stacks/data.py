@@ -19,6 +19,7 @@ from infra.cdk.constructs.acknowledge import acknowledge, acknowledge_managed
 from infra.cdk.constructs.buckets import log_bucket, private_bucket
 from infra.cdk.constructs.keys import key
 from infra.cdk.constructs.queues import FunctionQueue
+from infra.cdk.constructs.removal import kept_in_production
 from infra.cdk.manifests import Manifests
 from infra.cdk.names import DATABASE, bucket_name, prefix, secret_name
 from infra.cdk.stacks.network import NetworkStack
@@ -87,7 +88,7 @@ class DataStack(Stack):
             description=f"{name} of {prefix(self._config)}",
             encryption_key=self.secret_key,
             generate_secret_string=generated,
-            removal_policy=RemovalPolicy.RETAIN if self._config.is_production else RemovalPolicy.DESTROY,
+            removal_policy=kept_in_production(self._config),
         )
         acknowledge(secret, "AwsSolutions-SMG4", _rotation_of(name))
         return secret

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
 from infra.cdk.config import StageConfig
+from infra.cdk.constructs.removal import kept_in_production
 from infra.cdk.names import EMBEDDING, GENERATION, RERANKING, prefix
 
 
@@ -41,7 +42,7 @@ class ImagesStack(Stack):
             repository_name=f"{prefix(config)}/{name}",
             image_scan_on_push=True,
             lifecycle_rules=[ecr.LifecycleRule(max_image_count=10)],
-            removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
+            removal_policy=kept_in_production(config),
         )
         CfnOutput(self, f"{name.capitalize()}Image", value=made.repository_uri)
         return made

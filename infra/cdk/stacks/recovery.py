@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.cdk.config import SHORTEST_RETENTION_DAYS, StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge_managed
 from infra.cdk.constructs.keys import key
+from infra.cdk.constructs.removal import kept_in_production
 from infra.cdk.names import prefix
 from infra.cdk.stacks.data import DataStack
 
@@ -167,5 +168,5 @@ def vault(scope: Construct, config: StageConfig, name: str | None = None) -> bac
         backup_vault_name=name or prefix(config),
         encryption_key=key(scope, "backup", config, "Backups"),
         lock_configuration=backup.LockConfiguration(min_retention=Duration.days(locked)) if locked else None,
-        removal_policy=RemovalPolicy.RETAIN if config.is_production else RemovalPolicy.DESTROY,
+        removal_policy=kept_in_production(config),
     )

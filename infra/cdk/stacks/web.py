@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.cdk.config import StageConfig
 from infra.cdk.constructs.acknowledge import acknowledge
 from infra.cdk.constructs.buckets import log_bucket
+from infra.cdk.constructs.removal import KEPT
 
 
 class WebStack(Stack):
@@ -36,6 +37,7 @@ class WebStack(Stack):
             server_access_logs_bucket=logs,
             server_access_logs_prefix="files/",
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=KEPT,
         )
         headers = cloudfront.ResponseHeadersPolicy(
             self,
