@@ -14,9 +14,10 @@ from footnote.composition.admission_edge import limited
 from footnote.identity import Profile, ProfileChange
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import ServiceUnavailable
-from footnote.platform.http import Identity, Line, RequestModel
+from footnote.platform.fields import Line
+from footnote.platform.http import Identity, RequestModel
 
-router = APIRouter(prefix="/users", tags=["Accounts"], dependencies=[limited()])
+router = APIRouter(prefix="/users", tags=["Accounts"], route_class=limited())
 
 
 class AccountUser(BaseModel):

@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 from footnote.composition import container
 from footnote.composition.admission_edge import limited_by_address
 from footnote.identity import Organization, SignIn, User
-from footnote.platform.http import Identity, Line, RequestModel
+from footnote.platform.fields import Line
+from footnote.platform.http import Identity, RequestModel
 
-router = APIRouter(prefix="/auth", tags=["Authentication"], dependencies=[limited_by_address()])
+router = APIRouter(prefix="/auth", tags=["Authentication"], route_class=limited_by_address())
 Body = TypeVar("Body", bound=BaseModel)
 
 DeviceId = Annotated[

@@ -8,16 +8,17 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, status
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from footnote.billing.budgets import Budget, BudgetEvent, BudgetTerms, Override
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
-from footnote.platform.http import Identity, Line, RequestModel
+from footnote.platform.fields import Flag, Line, Moment, Whole
+from footnote.platform.http import Identity, RequestModel
 from footnote.quota import Stage
 
-router = APIRouter(prefix="/billing/budget", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing/budget", tags=["Billing"], route_class=limited())
 
 _MOST = 9_000_000_000_000_000  # more than any month will cost, and whole in every JSON reader
 Reason = Annotated[Line, Field(description="Why; it is kept with the change.")]
@@ -30,10 +31,10 @@ class BudgetRequest(RequestModel):
     `stop_on_projection` paid routes close as soon as the month is projected to cost over 110 % of it.
     """
 
-    amount_micro_usd: int = Field(gt=0, le=_MOST)
-    hard_stop: bool = True
-    stop_on_projection: bool = False
-    notify: bool = True
+    amount_micro_usd: Whole = Field(gt=0, le=_MOST)
+    hard_stop: Flag = True
+    stop_on_projection: Flag = False
+    notify: Flag = True
     reason: Reason = "set"
 
 
@@ -41,7 +42,7 @@ class OverrideRequest(RequestModel):
     """A stage that holds until a time. The hard stop's limit stays: only another amount moves it."""
 
     stage: Stage
-    until: AwareDatetime
+    until: Moment
     reason: Reason
 
 

@@ -16,11 +16,12 @@ from footnote.billing.forecast import Forecast
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
+from footnote.platform.fields import Day
 from footnote.platform.http import Identity
 from footnote.platform.pages import page_response, wants_page
 from functions.billing.costs_page import costs_page
 
-router = APIRouter(prefix="/billing", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing", tags=["Billing"], route_class=limited())
 
 _FORMATS = {
     "description": "A page with `Accept: text/html` or `format=html`, a table with `format=csv`.",
@@ -154,8 +155,8 @@ class CostsBody(BaseModel):
 async def get_costs(
     request: Request,
     context: Identity,
-    first: Annotated[date | None, Query(alias="from", description="The first day.")] = None,
-    last: Annotated[date | None, Query(alias="to", description="The last day; by default today.")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="The last day; by default today.")] = None,
     group_by: Annotated[GroupBy, Query()] = "component",
     chosen: Annotated[Literal["json", "html", "csv"] | None, Query(alias="format")] = None,
 ) -> Response | CostsBody:

@@ -16,7 +16,7 @@ from footnote.identity import require
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
 
-router = APIRouter(prefix="/billing/invoices", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing/invoices", tags=["Billing"], route_class=limited())
 
 State = Literal["paid", "open", "overdue", "external"]
 _PDF = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}

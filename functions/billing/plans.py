@@ -13,7 +13,7 @@ from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.platform.http import Identity
 
-router = APIRouter(prefix="/billing", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing", tags=["Billing"], route_class=limited())
 
 
 class PlanBody(BaseModel):

@@ -16,7 +16,7 @@ from footnote.platform.http import Identity, RequestModel
 from functions.billing.models import IdempotencyKey
 from functions.billing.plans import PlanBody
 
-router = APIRouter(prefix="/billing", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing", tags=["Billing"], route_class=limited())
 
 Status = Literal["none", "incomplete", "trialing", "active", "past_due", "cancelled"]
 
@@ -91,6 +91,7 @@ class ProfileBody(BaseModel):
     time_zone: str
     next_time_zone: str | None
     next_time_zone_from: datetime | None
+    month_ends_at: datetime | None
 
     @classmethod
     def of(cls, profile: BillingProfile) -> Self:
@@ -104,6 +105,7 @@ class ProfileBody(BaseModel):
             time_zone=profile.time_zone,
             next_time_zone=profile.next_time_zone,
             next_time_zone_from=profile.next_from,
+            month_ends_at=profile.month_ends,
         )
 
 

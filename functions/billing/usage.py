@@ -23,24 +23,25 @@ from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.platform.errors import InvalidRequest
+from footnote.platform.fields import Day
 from footnote.platform.http import Identity
 from footnote.quota import Meter
 
-router = APIRouter(prefix="/billing/usage", tags=["Billing"], dependencies=[limited()])
+router = APIRouter(prefix="/billing/usage", tags=["Billing"], route_class=limited())
 
 _CSV = "text/csv; charset=utf-8"
 _AS_CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _EXPORT_ROWS = 5_000
 _MOST_ATTEMPTS = 2**31 - 1
 First = Annotated[
-    date | None,
+    Day | None,
     Query(
         alias="from",
         description="The first day, in the organization's time zone; that of the month by default.",
     ),
 ]
 Last = Annotated[
-    date | None, Query(alias="to", description="The last day, today by default; 366 days at most.")
+    Day | None, Query(alias="to", description="The last day, today by default; 366 days at most.")
 ]
 
 

@@ -15,7 +15,7 @@ from footnote.composition.admission_edge import limited
 from footnote.identity import Permission, require
 from footnote.platform.http import Identity, RequestModel
 
-router = APIRouter(prefix="/billing/webhooks", tags=["Webhooks"], dependencies=[limited()])
+router = APIRouter(prefix="/billing/webhooks", tags=["Webhooks"], route_class=limited())
 
 _PERMISSION: Permission = "organization:manage"
 Topic = Annotated[str, Field(min_length=1, max_length=64)]

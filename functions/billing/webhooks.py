@@ -16,7 +16,7 @@ _PER_MINUTE = 1_200
 router = APIRouter(
     prefix="/billing/webhooks",
     tags=["Payments"],
-    dependencies=[limited_by_address("payments", _PER_MINUTE)],
+    route_class=limited_by_address("payments", _PER_MINUTE),
 )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from footnote.platform.http import create_app
-from functions.chat.routes import router
+from functions.chat.routes import conversations, questions
 
 app = create_app("chat")
-app.include_router(router)
+app.include_router(questions)
+app.include_router(conversations)
 
 
 @app.get("/chat/live", include_in_schema=False)

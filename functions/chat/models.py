@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from footnote.chat import MESSAGE_CHARACTERS, ChatQuestion, Message, Session
 from footnote.knowledge.requests import FilterRequest, Text, TurnRequest
+from footnote.platform.fields import Figure, Flag, Whole
 from footnote.platform.http import RequestModel
 
 
@@ -26,12 +27,12 @@ class ChatRequest(RequestModel):
     history: list[TurnRequest] = Field(
         default=[], max_length=50, description="Oldest first; instead of `session_id`, never with it."
     )
-    enable_rag: bool = Field(default=True, description="Answer from the organization's documents.")
-    stream: bool = Field(default=False, description="Answer as Server-Sent Events.")
+    enable_rag: Flag = Field(default=True, description="Answer from the organization's documents.")
+    stream: Flag = Field(default=False, description="Answer as Server-Sent Events.")
     filters: FilterRequest = FilterRequest()
-    max_tokens: int = Field(default=512, ge=50, le=2000)
-    temperature: float = Field(default=0.7, ge=0.0, le=1.0)
-    cache: bool = Field(default=True, description="Whether a cached answer will do.")
+    max_tokens: Whole = Field(default=512, ge=50, le=2000)
+    temperature: Figure = Field(default=0.7, ge=0.0, le=1.0)
+    cache: Flag = Field(default=True, description="Whether a cached answer will do.")
 
     def to_question(self) -> ChatQuestion:
         return ChatQuestion(

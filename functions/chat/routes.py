@@ -22,7 +22,9 @@ from functions.chat.explanation_page import explanation_page
 from functions.chat.models import ChatMessage, ChatMessages, ChatRequest, ChatResponse, ChatSessions
 from functions.chat.streaming import EventStreamResponse, frames, repeated
 
-router = APIRouter(prefix="/chat", tags=["Chat"], dependencies=[limited("chat")])
+# Questions have a limit of their own; who looks through conversations does not use it up.
+questions = APIRouter(prefix="/chat", tags=["Chat"], route_class=limited("chat"))
+conversations = APIRouter(prefix="/chat", tags=["Chat"], route_class=limited())
 
 _STREAM = {
     "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`,"
@@ -35,8 +37,10 @@ _PAGE = {
 }
 
 
-@router.post("", response_model=ChatResponse, responses={200: _STREAM})
-@router.post("/message", response_model=ChatResponse, responses={200: _STREAM}, summary="Alias of POST /chat")
+@questions.post("", response_model=ChatResponse, responses={200: _STREAM})
+@questions.post(
+    "/message", response_model=ChatResponse, responses={200: _STREAM}, summary="Alias of POST /chat"
+)
 async def chat(body: ChatRequest, request: Request, paid: Paid) -> Response:
     """Answers a question from the organization's documents, citing the passages it rests on.
 
@@ -60,7 +64,7 @@ async def chat(body: ChatRequest, request: Request, paid: Paid) -> Response:
     return JSONResponse(done.data())
 
 
-@router.get("/sessions")
+@conversations.get("/sessions")
 async def list_sessions(
     context: Identity,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -75,7 +79,7 @@ async def list_sessions(
     return ChatSessions.of(page, more)
 
 
-@router.get("/sessions/{session_id}/messages")
+@conversations.get("/sessions/{session_id}/messages")
 async def list_messages(
     session_id: UUID,
     context: Identity,
@@ -93,14 +97,14 @@ async def list_messages(
     )
 
 
-@router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
+@conversations.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_session(session_id: UUID, context: Identity) -> None:
     """Deletes a conversation; it is invisible at once."""
     require(context, "chat:write")
     await container().conversations.delete(context, session_id)
 
 
-@router.get("/messages/{message_id}/explain", response_model=Explanation, responses={200: _PAGE})
+@conversations.get("/messages/{message_id}/explain", response_model=Explanation, responses={200: _PAGE})
 async def explain_message(
     message_id: UUID,
     request: Request,

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from footnote.knowledge import Document, DocumentStatus
 from footnote.knowledge.documents import Announcement
 from footnote.knowledge.ports import UploadTicket
-from footnote.platform.http import Line, RequestModel, Title
+from footnote.platform.fields import Line, Title, Whole
+from footnote.platform.http import RequestModel
 
 
 def _plain_name(name: str) -> str:
@@ -32,7 +33,7 @@ class DocumentRequest(RequestModel):
         | None
     ) = Field(default=None, description="MIME type that will be sent; by default that of the file's ending.")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)] | None = None
-    size_bytes: int | None = Field(default=None, ge=1, le=2**53)
+    size_bytes: Whole | None = Field(default=None, ge=1, le=2**53)
 
     def to_announcement(self) -> Announcement:
         return Announcement(

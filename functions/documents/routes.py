@@ -19,7 +19,7 @@ from footnote.platform.idempotency import Paid
 from footnote.quota import Meter
 from functions.documents.models import AnnouncedDocument, DocumentBody, DocumentPage, DocumentRequest, Upload
 
-router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[limited()])
+router = APIRouter(prefix="/documents", tags=["Documents"], route_class=limited())
 
 
 @router.post(

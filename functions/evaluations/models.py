@@ -25,7 +25,8 @@ from footnote.evaluation import (
 )
 from footnote.evaluation.evaluations import Verdict, golden_question
 from footnote.knowledge.requests import Text, TurnRequest
-from footnote.platform.http import Line, RequestModel
+from footnote.platform.fields import Figure, Flag, Line
+from footnote.platform.http import RequestModel
 
 MAX_QUESTIONS = 1_000
 MAX_ANSWER_CHARACTERS = 10_000
@@ -82,7 +83,7 @@ class QuestionRequest(RequestModel):
     document_ids: list[UUID] = Field(default=[], max_length=50, description="Documents that hold the answer.")
     filenames: list[Line] = Field(default=[], max_length=50, description="The same, by file name.")
     answers: list[GoldenAnswer] = Field(default=[], max_length=20, description="Each of them would do.")
-    unanswerable: bool = Field(default=False, description="The documents do not hold the answer.")
+    unanswerable: Flag = Field(default=False, description="The documents do not hold the answer.")
     tags: list[Line] = Field(default=[], max_length=20)
 
     def to_question(self, set_id: UUID) -> GoldenQuestion:
@@ -210,9 +211,9 @@ class ConditionRequest(RequestModel):
     """At least one bound. `maximum_drop` is the loss against the baseline that is allowed."""
 
     metric: Annotated[str, StringConstraints(max_length=50)] = Field(examples=["ndcg@10"])
-    minimum: float | None = None
-    maximum: float | None = None
-    maximum_drop: float | None = Field(default=None, ge=0)
+    minimum: Figure | None = None
+    maximum: Figure | None = None
+    maximum_drop: Figure | None = Field(default=None, ge=0)
 
     def to_condition(self) -> Condition:
         return Condition(self.metric, self.minimum, self.maximum, self.maximum_drop)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import HTMLResponse
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.evaluation import Comparison
 from footnote.identity import require
 from footnote.platform.cursors import decode_cursor, encode_cursor
@@ -24,7 +25,7 @@ from functions.evaluations.models import (
     creation,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=limited())
 
 
 @router.post(

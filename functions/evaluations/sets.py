@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, status
 
 from footnote.composition import container
+from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.platform.http import Identity
 from functions.evaluations.models import (
@@ -22,7 +23,7 @@ from functions.evaluations.models import (
     creation,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=limited())
 
 
 @router.post(

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from footnote.platform.http import Line, RequestModel
+from footnote.platform.fields import Line, Moment, Whole
+from footnote.platform.http import RequestModel
 from footnote.quota import Meter, Window
 from footnote.quota.controls import EVERYONE, Overview
 from footnote.quota.rates import Allowance, Block, RateOverride
 
-Units = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Units = Annotated[Whole, Field(ge=0, le=2**53 - 1)]
 RateClassName = Literal["default", "chat", "search", "organization"]
 BlockedKind = Literal["user", "key"]
 RatedKind = Literal["organization", "user", "key"]
@@ -127,8 +128,8 @@ class RateRequest(RequestModel):
     kind: RatedKind
     id: UUID | None = None
     rate_class: RateClassName
-    per_minute: int = Field(ge=0, le=1_000_000)
-    expires_at: AwareDatetime | None = None
+    per_minute: Whole = Field(ge=0, le=1_000_000)
+    expires_at: Moment | None = None
 
 
 class OverrideBody(BaseModel):
@@ -165,7 +166,7 @@ class BlockRequest(RequestModel):
 
     kind: BlockedKind
     id: UUID
-    duration_s: int = Field(ge=1, le=366 * _DAY_S)
+    duration_s: Whole = Field(ge=1, le=366 * _DAY_S)
     reason: Line
 
 

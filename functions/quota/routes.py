@@ -32,7 +32,7 @@ from functions.quota.models import (
     RatesBody,
 )
 
-router = APIRouter(prefix="/quota", tags=["Quota"], dependencies=[limited()])
+router = APIRouter(prefix="/quota", tags=["Quota"], route_class=limited())
 
 MemberId = UUID | Literal["default"]
 

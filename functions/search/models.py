@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from footnote.knowledge import Passage, Retrieval, RetrievedPassage, Strategy
 from footnote.knowledge.excerpts import excerpt
 from footnote.knowledge.requests import FilterRequest, Text, TurnRequest
+from footnote.platform.fields import Flag, Whole
 from footnote.platform.http import RequestModel
 
 MAX_QUERY_CHARACTERS = 2000
@@ -21,10 +22,10 @@ class SearchRequest(RequestModel):
     query: Annotated[Text, Field(min_length=1, max_length=MAX_QUERY_CHARACTERS)] = Field(
         examples=["How are documents cut into chunks?"]
     )
-    limit: int = Field(default=10, ge=1, le=50)
+    limit: Whole = Field(default=10, ge=1, le=50)
     strategy: Strategy = Field(default="auto", description="`auto` lets Footnote choose.")
     filters: FilterRequest = FilterRequest()
-    cache: bool = Field(default=True, description="Whether cached results will do.")
+    cache: Flag = Field(default=True, description="Whether cached results will do.")
     history: list[TurnRequest] = Field(
         default=[], max_length=50, description="Earlier turns, oldest first, if the query follows up on them."
     )
@@ -37,7 +38,7 @@ class ExplainRequest(RequestModel):
         examples=["How are documents cut into chunks?"]
     )
     document_id: UUID
-    limit: int | None = Field(default=10, ge=1, le=50, description="`null`: as many as the question needs.")
+    limit: Whole | None = Field(default=10, ge=1, le=50, description="`null`: as many as the question needs.")
     strategy: Strategy = "auto"
     filters: FilterRequest = FilterRequest()
     history: list[TurnRequest] = Field(default=[], max_length=50, description="As in `POST /search`.")

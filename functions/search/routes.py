@@ -24,7 +24,7 @@ from functions.search.models import ExplainRequest, SearchRequest, SearchRespons
 
 _EXPLANATION = TypeAdapter(DocumentExplanation)
 
-router = APIRouter(tags=["Search"], dependencies=[limited("search")])
+router = APIRouter(tags=["Search"], route_class=limited("search"))
 
 _PAGE = {
     "description": "The explanation; a page with `Accept: text/html` or `format=html`.",

@@ -57,8 +57,40 @@ async def test_errors_have_the_headers_and_count_as_well(api, process, owner):
     assert (missing.status_code, told(missing)[1]) == (404, "1")
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"{", 422),
+        (b"[" * 100_000, 422),
+        (b"\xff", 422),
+        (b"1" * 5_000, 422),
+        (b"", 422),
+        (b'{"messages": 1}', 200),
+    ],
+    ids=["cut off", "deep", "no text", "a long number", "nothing", "as it should be"],
+)
+async def test_a_body_counts_once_whatever_is_in_it(api, process, owner, sent, status):
+    """Counted before it is read: a flood of what is no JSON is limited as well."""
+    limit_of(process, default_per_minute=2)
+
+    async def send():
+        json_is_sent = {"content-type": "application/json"}
+        return await api.call(owner, "PUT", "/quota/members/default", more_headers=json_is_sent, content=sent)
+
+    answers = [await send() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [status, status, 429]
+    assert [told(answer)[1] for answer in answers] == ["1", "0", "0"]
+    assert status == 200 or answers[0].json()["code"] == "INVALID_REQUEST"
+    assert answers[-1].json()["code"] == "RATE_LIMITED"
+
+
+async def test_a_body_of_nobody_is_not_read(api):
+    answer = await api.call(None, "PUT", "/quota/members/default", content=b"{")
+    assert (answer.status_code, answer.json()["code"]) == (401, "NOT_AUTHENTICATED")
+
+
 async def test_streams_and_defects_have_the_headers(make_process, serve, owner):
-    router = APIRouter(dependencies=[limited("chat")])
+    router = APIRouter(route_class=limited("chat"))
 
     @router.get("/stream")
     async def stream():

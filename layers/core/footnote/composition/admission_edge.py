@@ -1,23 +1,48 @@
-"""Rate limits as dependencies of routes: `APIRouter(dependencies=[limited("chat")])`.
+"""Rate limits of routes: `APIRouter(route_class=limited("chat"))`.
 
 Every route of a function has one of them; `tests/unit/functions/test_rate_guards.py` walks all routes. They
-run before the request's fields are checked, so that a wrong request counts like any other.
+run before the request's body is read, so that a wrong request counts like any other, whatever is wrong with
+it, and one that is refused costs no more than its count. A dependency would run after FastAPI has read JSON.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import math
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 
 from footnote.composition import container
-from footnote.platform.http import Identity, add_headers, client_address
+from footnote.platform.http import add_headers, client_address, organization_context
 from footnote.quota.errors import RateLimited
 from footnote.quota.rates import RateClass, Standing
 
 _UNKNOWN = "unknown"
+
+
+class Guard(Protocol):
+    """Counts a call, or raises."""
+
+    async def __call__(self, request: Request) -> None: ...
+
+
+class GuardedRoute(APIRoute):
+    """A route with a guard before it."""
+
+    guard: ClassVar[Guard]
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See `APIRoute`."""
+        handler, guard = super().get_route_handler(), self.guard
+
+        async def guarded(request: Request) -> Response:
+            await guard(request)
+            return await handler(request)
+
+        return guarded
 
 
 class MemberGuard:
@@ -30,7 +55,8 @@ class MemberGuard:
     def __init__(self, rate_class: RateClass) -> None:
         self.rate_class = rate_class
 
-    async def __call__(self, request: Request, context: Identity) -> None:
+    async def __call__(self, request: Request) -> None:
+        context = organization_context(request)
         try:
             standing = await container().rates.allow(context, self.rate_class)
         except RateLimited as error:
@@ -61,14 +87,14 @@ class AddressGuard:
         _tell(request, standing)
 
 
-def limited(rate_class: RateClass = "default") -> Any:
-    """The guard of routes for members and keys."""
-    return Depends(MemberGuard(rate_class))
+def limited(rate_class: RateClass = "default") -> type[GuardedRoute]:
+    """The class of routes for members and keys."""
+    return _guarded_by(MemberGuard(rate_class))
 
 
-def limited_by_address(rate_class: str = "address", per_minute: int | None = None) -> Any:
-    """The guard of routes that need no sign-in."""
-    return Depends(AddressGuard(rate_class, per_minute))
+def limited_by_address(rate_class: str = "address", per_minute: int | None = None) -> type[GuardedRoute]:
+    """The class of routes that need no sign-in."""
+    return _guarded_by(AddressGuard(rate_class, per_minute))
 
 
 def address_name(address: str) -> str:
@@ -86,6 +112,13 @@ def address_name(address: str) -> str:
         network = ipaddress.ip_network((int(parsed), 64), strict=False)
         return network.network_address.exploded[:19].replace(":", "-")
     return str(parsed)
+
+
+def _guarded_by(counts: Guard) -> type[GuardedRoute]:
+    class Route(GuardedRoute):
+        guard = counts
+
+    return Route
 
 
 def _tell(request: Request, standing: Standing | None) -> None:

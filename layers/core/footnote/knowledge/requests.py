@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -10,16 +10,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from footnote.knowledge.models import SearchFilters
 from footnote.models import Turn
-from footnote.platform.http import Line, RequestModel
+from footnote.platform.fields import Day, Line, check_storable
+from footnote.platform.http import RequestModel
 
 
 def _readable(text: str) -> str:
     if not text.strip():
         raise ValueError("the text is empty")
-    if "\x00" in text:
-        raise ValueError("NUL characters are not allowed")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("lone surrogates are not text")
+    check_storable(text)  # here, so that of several texts the wrong one is named
     return text
 
 
@@ -33,8 +31,8 @@ class FilterRequest(RequestModel):
     category: Line | None = None
     tags: list[Line] = Field(default=[], max_length=20, description="All of them.")
     source: Literal["upload", "s3", "api", "web", "manual"] | None = None
-    date_from: date | None = None
-    date_to: date | None = None
+    date_from: Day | None = None
+    date_to: Day | None = None
     document_ids: list[UUID] = Field(default=[], max_length=100, description="Any of them.")
 
     @model_validator(mode="after")

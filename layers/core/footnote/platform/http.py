@@ -16,13 +16,14 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, field_validator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from footnote import __version__
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import FootnoteError, NotAuthenticated
+from footnote.platform.errors import FootnoteError, InvalidRequest, NotAuthenticated
+from footnote.platform.fields import check_storable
 from footnote.platform.ids import new_id
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import load_settings
@@ -39,26 +40,18 @@ logger = get_logger("http")
 
 
 class RequestModel(BaseModel):
-    """Base of request bodies: unknown fields are refused, so that a typo is not silently ignored."""
+    """Base of request bodies: unknown fields are refused, so that a typo is not silently ignored.
+
+    So is text that stores cannot keep, in whatever field.
+    """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
-
-def _one_line(text: str) -> str:
-    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
-]
-"""A name: 1 to 255 characters in one line."""
-
-Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_one_line)
-]
-"""A title: 1 to 1000 characters in one line; those of papers and filings are long."""
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        check_storable(value)
+        return value
 
 
 class ErrorBody(BaseModel):
@@ -239,6 +232,12 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        # FastAPI's word for a body that the JSON parser gave up.
+        unreadable = InvalidRequest(
+            "The body cannot be read. Send JSON in UTF-8, not nested too deeply, without endless numbers."
+        )
+        return error_response(unreadable, request.state.request_id)
     code = _STATUS_CODES.get(error.status_code, "HTTP_ERROR")
     body = ErrorBody(code=code, message=str(error.detail), request_id=request.state.request_id)
     return _error(error.status_code, body, dict(error.headers or {}))
