@@ -18,6 +18,8 @@ class BillingProfile:
         tax_basis_points: Hundredths of a percent; operators set it.
         time_zone: IANA name, in force now.
         next_time_zone, next_from: Another one that was asked for, and from when it holds.
+        month_ends: When the quota's month that runs now ends. After a change of time zone this is an end of a
+            month of the new one, some hours earlier or later than otherwise.
         organization_name: What the organization calls itself.
     """
 
@@ -29,6 +31,7 @@ class BillingProfile:
     time_zone: str = "UTC"
     next_time_zone: str | None = None
     next_from: datetime | None = None
+    month_ends: datetime | None = None
     organization_name: str = field(default="", compare=False)
 
     @property

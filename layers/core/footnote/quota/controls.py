@@ -85,7 +85,7 @@ class QuotaControls:
         terms = await self._quota.terms(context)
         caps = await self.effective_caps(context, context.acting_user())
         limits: dict[str, int | None] = {**terms.limits, Meter.COST: terms.cost_limit}
-        windows = await self._settings.usage(context, terms.time_zone)
+        windows = await self._settings.usage(context)
         organization = [replace(one, limit=limits.get(one.meter)) for one in windows if one.user_id is None]
         member = [
             replace(one, limit=caps.get(one.meter))

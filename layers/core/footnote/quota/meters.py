@@ -1,7 +1,7 @@
 """What is counted, in which unit, and over which period.
 
-The windows themselves are the store's (`quota.window_start` of migration 0009): they follow the clock of the
-database, in the organization's time zone.
+The windows themselves are the store's (`quota.calendar` of migration 0014): they follow the clock of the
+database, in the organization's time zone, and each begins where the one before ended.
 """
 
 from __future__ import annotations

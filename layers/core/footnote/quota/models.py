@@ -202,7 +202,6 @@ class Terms:
     limits: Mapping[str, int | None]
     rates: Mapping[str, int] = field(default_factory=dict)
     features: tuple[str, ...] = ()
-    time_zone: str = "UTC"
     cost_limit: int | None = None
     stage: Stage = "normal"
     platform_stage: Stage = "normal"

@@ -47,7 +47,7 @@ class RateTermsSource(Protocol):
 class QuotaSettingsStore(RateTermsSource, Protocol):
     """Caps, overrides and blocks. Every method is one transaction and raises `ServiceUnavailable`."""
 
-    async def usage(self, context: OrganizationContext, time_zone: str = "UTC") -> list[Window]:
+    async def usage(self, context: OrganizationContext) -> list[Window]:
         """The current windows of the organization and of the acting member, used or not; without limits."""
         ...
 

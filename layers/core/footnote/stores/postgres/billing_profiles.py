@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from footnote.billing import BillingProfile, ProfileChange
@@ -15,12 +16,17 @@ SELECT coalesce(p.legal_name, '') AS legal_name, coalesce(p.address, '') AS addr
        coalesce(p.tax_id, '') AS tax_id, coalesce(p.email, '') AS email,
        coalesce(p.tax_basis_points, 0) AS tax_basis_points, coalesce(e.time_zone, 'UTC') AS time_zone,
        CASE WHEN p.time_zone_from IS NOT NULL THEN p.time_zone END AS next_time_zone,
-       p.time_zone_from AS next_from, o.name AS organization_name
+       p.time_zone_from AS next_from, quota.window_end('messages', t.start, c) AS month_ends,
+       o.name AS organization_name
   FROM core.organizations o
+ CROSS JOIN quota.calendar_of(%(organization_id)s) c
+ CROSS JOIN quota.window_start('messages', c) AS t (start)
   LEFT JOIN billing.profiles p ON p.organization_id = o.organization_id
   LEFT JOIN quota.entitlements e ON e.organization_id = o.organization_id
  WHERE o.organization_id = %(organization_id)s
 """
+# Not while the biller changes the time zone: what is written must fit the one that is in force.
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('billing:' || %(organization_id)s::text, 0))"
 _IS_TIME_ZONE = """
 SELECT EXISTS (SELECT FROM pg_timezone_names
                 WHERE name = %(name)s AND name !~ '^(posix|right)' AND name ~ '^[A-Za-z0-9_+/-]+$') AS known
@@ -72,8 +78,10 @@ class PostgresProfileStore:
                 raise InvalidRequest(
                     f"'{change.time_zone[:64]}' is no time zone. Use a name of IANA's, as 'Europe/Berlin'."
                 )
+            values: dict[str, Any] = {"organization_id": context.organization_id}
+            await cursor.execute(_TAKE_TURNS, values)
             before = await profile_within(cursor, context.organization_id)
-            values = {"organization_id": context.organization_id, "current": before.time_zone}
+            values["current"] = before.time_zone
             await cursor.execute(_WRITE, values | asdict(change))
             return await profile_within(cursor, context.organization_id)
 

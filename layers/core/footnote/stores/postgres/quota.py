@@ -1,4 +1,4 @@
-"""Holds, windows and the usage ledger in Postgres: the functions of migration 0009.
+"""Holds, windows and the usage ledger in Postgres: the functions of migrations 0009 and 0014.
 
 Other stores settle within their own transactions by `settle_within`.
 """
@@ -51,8 +51,8 @@ SELECT quota.adjust(%(event_id)s, %(feature)s, %(meters)s::text[], %(units)s::bi
 _TERMS = """
 SELECT coalesce(e.plan, p.plan) AS plan, coalesce(e.plan_version, p.version) AS plan_version,
        coalesce(e.limits, p.limits) AS limits, coalesce(e.rates, p.rates) AS rates,
-       coalesce(e.features, p.features) AS features, coalesce(e.time_zone, 'UTC') AS time_zone,
-       e.cost_limit, coalesce(e.stage, 'normal') AS stage, b.stage AS platform_stage
+       coalesce(e.features, p.features) AS features, e.cost_limit,
+       coalesce(e.stage, 'normal') AS stage, b.stage AS platform_stage
   FROM quota.platform_budget b
   LEFT JOIN quota.entitlements e ON e.organization_id = %(organization_id)s
   LEFT JOIN LATERAL (SELECT * FROM quota.plans q WHERE q.plan = %(default_plan)s
@@ -67,9 +67,9 @@ SELECT w.subject, w.meter, w.window_start, w.window_end, w.committed, w.reserved
                  ORDER BY c.user_id DESC LIMIT 1)
             WHEN w.meter = 'cost' THEN %(cost_limit)s::bigint
             ELSE (%(limits)s::jsonb ->> w.meter)::bigint END AS lim
-  FROM quota.windows w
+  FROM quota.calendar_of(%(organization_id)s) c, quota.windows w
  WHERE w.organization_id = %(organization_id)s AND w.subject = ANY(%(subjects)s)
-   AND w.window_start = quota.window_start(w.meter, %(time_zone)s)
+   AND w.window_start = quota.window_start(w.meter, c)
  ORDER BY w.subject, w.meter
 """
 _LEVEL_ENDS = 9999
@@ -130,7 +130,6 @@ class PostgresQuotaStore:
             values = {
                 "organization_id": context.organization_id,
                 "subjects": [context.organization_id, *subjects],
-                "time_zone": terms.time_zone,
                 "cost_limit": terms.cost_limit,
                 "limits": Jsonb(dict(terms.limits)),
             }

@@ -59,10 +59,11 @@ DELETE FROM quota.blocks
 """
 _USAGE = """
 SELECT s.user_id, m.meter, m.started_at,
-       nullif(quota.window_end(m.meter, m.started_at, %(time_zone)s), '9999-12-31 00:00+00') AS reset_at,
+       nullif(m.ends_at, '9999-12-31 00:00+00') AS reset_at,
        coalesce(w.committed, 0) AS used, coalesce(w.reserved, 0) AS reserved
-  FROM (SELECT meter, quota.window_start(meter, %(time_zone)s) AS started_at
-          FROM unnest(%(meters)s::text[]) AS meter) m
+  FROM (SELECT meter, s AS started_at, quota.window_end(meter, s, c) AS ends_at
+          FROM quota.calendar_of(%(organization_id)s) c, unnest(%(meters)s::text[]) AS meter,
+               quota.window_start(meter, c) s) m
  CROSS JOIN (VALUES (%(organization_id)s::uuid, null), (%(user_id)s::uuid, %(user_id)s::uuid))
             AS s (subject, user_id)
   LEFT JOIN quota.windows w ON w.organization_id = %(organization_id)s AND w.subject = s.subject
@@ -105,12 +106,11 @@ class PostgresQuotaSettings:
             platform_stage=row["platform_stage"],
         )
 
-    async def usage(self, context: OrganizationContext, time_zone: str = "UTC") -> list[Window]:
+    async def usage(self, context: OrganizationContext) -> list[Window]:
         names = {
             "organization_id": context.organization_id,
             "user_id": context.user_id,
             "meters": [meter.value for meter in Meter],
-            "time_zone": time_zone,
         }
         async with self._database.tenant_tx(context) as cursor:
             await cursor.execute(_USAGE, names)
