@@ -69,6 +69,12 @@ BILLING = """
     VALUES (%(o)s, gen_random_uuid(), gen_random_uuid(), 'subscribed');
     INSERT INTO billing.provider_states (organization_id, provider, subscription_ref, asked_at)
     VALUES (%(o)s, 'stripe', 'sub_1', now());
+    INSERT INTO billing.customers (organization_id, provider, customer_ref) VALUES (%(o)s, 'stripe', 'cus_1');
+    INSERT INTO billing.provider_fees (organization_id, provider_ref, period_start)
+    VALUES (%(o)s, 'sub_1', now());
+    INSERT INTO billing.duplicates (
+        organization_id, provider, subscription_ref, rival_ref, subscription_id)
+    VALUES (%(o)s, 'stripe', 'sub_2', 'sub_1', gen_random_uuid());
     INSERT INTO billing.requests (organization_id, key, request_hash) VALUES (%(o)s, 'a key', '');
     INSERT INTO billing.plan_charges (
         organization_id, charge_id, period_start, kind, name, plan, plan_version, starts_at, ends_at,

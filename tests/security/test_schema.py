@@ -192,6 +192,9 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "billing.invoice_counters": None,
         "billing.provider_events": None,
         "billing.provider_states": "INSERT SELECT UPDATE",
+        "billing.customers": "INSERT SELECT",
+        "billing.provider_fees": "INSERT SELECT",
+        "billing.duplicates": "INSERT SELECT UPDATE",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow

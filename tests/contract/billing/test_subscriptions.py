@@ -327,6 +327,10 @@ class Elsewhere(ManualProvider):
     def __init__(self):
         self.told = []
 
+    async def customer(self, payer):
+        self.told.append(("customer", payer.customer_ref))
+        return "cus_1"
+
     async def subscribe(self, payer, plan, *, success_url, cancel_url, key):
         self.told.append(("subscribe", plan.plan, payer.customer_ref, key))
         return Checkout("https://pay.example/1", "cus_1", None)
@@ -350,7 +354,7 @@ async def test_what_has_to_be_paid_elsewhere_holds_when_the_provider_says_so(
     for _ in range(2):
         change = await service.change(owner, "pro", "a key")
         assert (change.checkout_url, change.overview.subscription) == ("https://pay.example/1", None)
-    assert provider.told == [("subscribe", "pro", None, "a key")]
+    assert provider.told == [("customer", None), ("subscribe", "pro", "cus_1", "a key")]
     assert charges(module_database, owner) == []
     assert await service.apply_provider_state(owner, state_of(owner))
     assert (await service.overview(owner)).plan.plan == "pro"

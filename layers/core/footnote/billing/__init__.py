@@ -4,11 +4,13 @@ from footnote.billing.charges import Asked, Bounds, Charge, Charges, KeptRespons
 from footnote.billing.metering import ANY, Cost, used_lines
 from footnote.billing.payments import (
     Checkout,
+    GivenBack,
     Payer,
     PaymentProvider,
     PricedPlan,
     ProviderSubscription,
     SubscriptionStatus,
+    UnreadableState,
 )
 from footnote.billing.plans import CUSTOM, Plan, PlanDocument, PlanStore, UsagePrice
 from footnote.billing.prices import ANY_MODEL, PriceList, Prices
@@ -38,6 +40,7 @@ __all__ = [
     "Checkout",
     "Cost",
     "Decision",
+    "GivenBack",
     "KeptResponse",
     "Overview",
     "Payer",
@@ -56,6 +59,7 @@ __all__ = [
     "SubscriptionStatus",
     "SubscriptionStore",
     "Subscriptions",
+    "UnreadableState",
     "UsagePrice",
     "used_lines",
 ]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from footnote.billing.invoices import Invoice
-from footnote.billing.payments import PaymentProvider
+from footnote.billing.payments import PaymentProvider, ProviderSubscription
+from footnote.billing.payments.duplicates import DuplicateRefunds
+from footnote.billing.payments.webhooks import Outcome
 from footnote.billing.subscription_models import Subscription
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
@@ -41,12 +44,35 @@ class Periods(Protocol):
         """Ends that one."""
         ...
 
+    async def now(self) -> datetime:
+        """The time that states of a provider are ordered by, before one is asked for."""
+        ...
+
+    async def apply_provider_state(
+        self, context: OrganizationContext, state: ProviderSubscription
+    ) -> Outcome:
+        """Brings the subscription to the provider's state."""
+        ...
+
 
 class InvoiceIssuer(Protocol):
     """Issues invoices."""
 
     async def issue_next(self, context: OrganizationContext) -> Invoice | None:
         """Issues the invoice of the oldest period that waits for one; `None`: none does."""
+        ...
+
+
+class Closings(Protocol):
+    """Ends the accounts of subscriptions."""
+
+    async def close_next(self, context: OrganizationContext) -> bool:
+        """Ends the account of a subscription that ended two days ago; false: there is none that can be ended.
+
+        What was recorded too late for its last invoice, or after it of work that was begun before, is on a
+        closing invoice if it has a price. Where another subscription has followed, its invoices cover the
+        former.
+        """
         ...
 
 
@@ -60,9 +86,11 @@ class Biller:
 
     periods: Periods
     invoices: InvoiceIssuer
+    closings: Closings
     provider: PaymentProvider
     settings: BillingSettings
     clock: Clock
+    duplicates: DuplicateRefunds | None = None
 
     async def work(self, time_s: float) -> dict[str, int]:
         """Works until nothing is due or the time is over.
@@ -74,7 +102,9 @@ class Biller:
             How much of each was done; `failed` organizations are tried again the next time.
         """
         end = self.clock.monotonic() + time_s
-        done = Counter[str](advanced=0, invoices=0, ended=0, failed=0)
+        done = Counter[str](advanced=0, invoices=0, closed=0, ended=0, failed=0)
+        if self.duplicates is not None:
+            done.update(await self.duplicates.settle_late())
         after: UUID | None = None
         while True:
             found = await self.periods.due(after, _PAGE, self.settings.invoice_delay_s, self._grace_s)
@@ -99,6 +129,8 @@ class Biller:
                 done["ended"] += 1
             while await self.invoices.issue_next(context):
                 done["invoices"] += 1
+            while await self.closings.close_next(context):
+                done["closed"] += 1
         except Exception as error:
             done["failed"] += 1
             code = error.code if isinstance(error, FootnoteError) else type(error).__name__
@@ -111,6 +143,17 @@ class Biller:
         if found is None:
             return False
         if found.provider_ref is not None and found.provider == self.provider.name:
+            asked_at = await self.periods.now()
+            state = await self.provider.state(found.provider_ref, asked_at)
+            if state is not None and state.status != "past_due":
+                # Paid, or ended, a moment ago: its event is on the way.
+                await self.periods.apply_provider_state(context, state)
+                return False
             key = f"unpaid:{found.subscription_id}"
             await self.provider.cancel(found.provider_ref, at_period_end=False, key=key)
+        elif found.provider_ref is not None:
+            logger.error(
+                "a subscription ends unpaid whose provider is not configured: cancel it there",
+                extra={"organization_id": str(context.organization_id), "reference": found.provider_ref},
+            )
         return await self.periods.end_unpaid(context, self._grace_s)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from footnote.billing.payments import ProviderSubscription, SubscriptionStatus
+from footnote.billing.payments.webhooks import Outcome
 from footnote.billing.plans import Plan
 from footnote.platform.context import OrganizationContext
 
@@ -23,6 +24,8 @@ class Subscription:
         provider: `manual` or `stripe`.
         anchor: When the first period began; later ones begin on the same day of the month (UTC).
         pending_plan, pending_version: What comes at the end of the period.
+        priced_from: Since when the plan's price of the period counts, where that is before `period_start`: a
+            subscription that comes back begins here only where no other period is.
     """
 
     subscription_id: UUID
@@ -42,6 +45,12 @@ class Subscription:
     pending_plan: str | None = None
     pending_version: int | None = None
     ended_at: datetime | None = None
+    priced_from: datetime | None = None
+
+    @property
+    def fee_start(self) -> datetime:
+        """When the time that the plan's price is for began."""
+        return self.priced_from or self.period_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,15 @@ class SubscriptionStore(Protocol):
         ...
 
     async def customer_ref(self, context: OrganizationContext, provider: str) -> str | None:
-        """The provider's id of the organization, of any subscription that it has had."""
+        """The provider's id of the organization; it never changes."""
+        ...
+
+    async def keep_customer(self, context: OrganizationContext, provider: str, customer_ref: str) -> str:
+        """Keeps the provider's id of the organization; the one that holds: the first that was kept."""
+        ...
+
+    async def now(self) -> datetime:
+        """The time that states of a provider are ordered by, before one is asked for."""
         ...
 
     async def begin(self, context: OrganizationContext, beginning: Beginning, request: Request) -> None:
@@ -164,6 +181,8 @@ class SubscriptionStore(Protocol):
         """Whether the subscription ends with its period."""
         ...
 
-    async def apply_provider_state(self, context: OrganizationContext, state: ProviderSubscription) -> bool:
-        """Brings the subscription to the provider's state; false: nothing was new in it."""
+    async def apply_provider_state(
+        self, context: OrganizationContext, state: ProviderSubscription
+    ) -> Outcome:
+        """Brings the subscription to the provider's state."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from footnote.billing.payments import Payer, PaymentProvider, PricedPlan, ProviderSubscription
 from footnote.billing.plans import Plan
@@ -86,15 +86,16 @@ class Subscriptions:
 
         Args:
             context: The organization of `state`, without a member.
-            state: As the provider tells it.
+            state: As the provider tells it, with the time (the database's) before it was asked for.
 
         Returns:
-            Whether anything changed.
+            Whether anything changed. A subscription that is paid for while another one is in force changes
+            nothing: it is noted as a duplicate.
 
         Raises:
             Conflict: The state names a plan or version that there is not.
         """
-        return await self.store.apply_provider_state(context, state)
+        return await self.store.apply_provider_state(context, state) == "applied"
 
     async def _catch_up(self, context: OrganizationContext) -> None:
         """Lets periods end that the biller has not come to: what is asked for is asked of the running one."""
@@ -103,18 +104,49 @@ class Subscriptions:
 
     async def _begin(self, context: OrganizationContext, plan: Plan, request: Request) -> Change:
         checkout = await self.provider.subscribe(
-            await self._payer(context),
+            await self._customer(context),
             _priced(plan),
             success_url=self.settings.return_url,
             cancel_url=self.settings.return_url,
             key=request.key or f"begin:{context.organization_id}:{plan.plan}:{plan.version}",
         )
+        if checkout.running:
+            return await self._take_over(context, plan, checkout.running, request)
         if checkout.url is not None:
             await self.store.note(context, request, checkout.url)
             return Change(await self.store.overview(context), checkout.url)
         beginning = Beginning(plan, self.provider.name, checkout.customer_ref, checkout.subscription_ref)
         await self.store.begin(context, beginning, request)
         return Change(await self.store.overview(context))
+
+    async def _take_over(
+        self, context: OrganizationContext, plan: Plan, running: tuple[str, ...], request: Request
+    ) -> Change:
+        """What was paid for and not told yet holds now; nobody pays a second time."""
+        for subscription_ref in running:
+            asked_at = await self.store.now()
+            state = await self.provider.state(subscription_ref, asked_at)
+            if state is None or state.organization_id != context.organization_id:
+                continue
+            outcome = await self.store.apply_provider_state(context, state)
+            if outcome == "unchanged" and state.status == "past_due":
+                # It was ended here because nobody paid: what is left of it would be charged for nothing.
+                await self.provider.cancel(
+                    subscription_ref, at_period_end=False, key=f"over:{subscription_ref}"
+                )
+        overview = await self.store.overview(context)
+        if overview.subscription is None:
+            raise Conflict(
+                "A subscription of the organization is being ended at the payment provider. Try again in a"
+                " minute."
+            )
+        if overview.plan.plan != plan.plan:
+            raise Conflict(
+                f"The organization has paid for the plan '{overview.plan.plan}' already, and has it now."
+                " Look at the subscription, then change it."
+            )
+        await self.store.note(context, request, None)
+        return Change(overview)
 
     async def _tell_provider(self, decision: Decision, request: Request) -> None:
         """The provider first: where it refuses, nothing has changed here."""
@@ -168,6 +200,17 @@ class Subscriptions:
         profile = await self.profiles.read(context)
         reference = await self.store.customer_ref(context, self.provider.name)
         return Payer(context.organization_id, profile.buyer_name, profile.email or None, reference)
+
+    async def _customer(self, context: OrganizationContext) -> Payer:
+        """The payer with the provider's id. One that another request has kept first holds for all."""
+        payer = await self._payer(context)
+        if payer.customer_ref is not None:
+            return payer
+        made = await self.provider.customer(payer)
+        if made is None:
+            return payer
+        kept = await self.store.keep_customer(context, self.provider.name, made)
+        return replace(payer, customer_ref=kept)
 
 
 def _priced(plan: Plan) -> PricedPlan:

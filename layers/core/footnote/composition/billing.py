@@ -11,6 +11,7 @@ from footnote.platform.errors import NotFound
 if TYPE_CHECKING:
     from footnote.billing import PaymentProvider, Subscriptions
     from footnote.billing.biller import Biller
+    from footnote.billing.payments.duplicates import DuplicateRefunds
     from footnote.billing.payments.webhooks import PaymentWebhooks
     from footnote.billing.providers.stripe import StripeProvider
     from footnote.quota import Consumer
@@ -73,14 +74,23 @@ class Billing(Metering):
         return PaymentWebhooks(self.stripe, inbox)
 
     def event_consumers(self) -> list[Consumer]:
-        """Usage is told to Stripe, where payments go through it."""
+        """Usage is told to Stripe, where payments go through it; what was paid twice is given back."""
         consumers = super().event_consumers()
         if self.settings.billing.provider == "stripe":
             from footnote.billing.payments.usage import UsageExport
             from footnote.stores.postgres.payments import PostgresUsageMarkers
 
             consumers.append(UsageExport(PostgresUsageMarkers(self.database), self.stripe))
+        consumers.append(self.duplicate_refunds)
         return consumers
+
+    @cached_property
+    def duplicate_refunds(self) -> DuplicateRefunds:
+        from footnote.billing.payments.duplicates import DuplicateRefunds
+        from footnote.stores.postgres.billing_duplicates import PostgresDuplicateStore
+
+        store = PostgresDuplicateStore(self.database, self.settings.quota.default_plan)
+        return DuplicateRefunds(store, self.payment_provider)
 
     @cached_property
     def subscriptions(self) -> Subscriptions:
@@ -106,11 +116,15 @@ class Billing(Metering):
     def biller(self) -> Biller:
         """For `biller`."""
         from footnote.billing.biller import Biller
+        from footnote.stores.postgres.billing_closings import PostgresClosings
 
+        billing = self.settings.billing
         return Biller(
             self.subscription_store,
             self.invoice_store,
+            PostgresClosings(self.database, billing, self.settings.quota.default_plan),
             self.payment_provider,
-            self.settings.billing,
+            billing,
             self.clock,
+            self.duplicate_refunds,
         )

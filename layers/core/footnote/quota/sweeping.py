@@ -20,6 +20,9 @@ _GRACE_S = 5
 _USAGE_KEPT_S = 7 * _DAY_S
 _PROCESSED_KEPT_S = 35 * _DAY_S
 _OTHERS_KEPT_S = 40 * _DAY_S
+# Stripe sends an event for three days; answers to requests are kept for whoever sends one again.
+_REQUESTS_KEPT_S = 30 * _DAY_S
+_PROVIDER_EVENTS_KEPT_S = 90 * _DAY_S
 _LIMIT = 1_000
 # How much of the time ended holds may take, and forgetting.
 _ENDING_SHARE = 0.4
@@ -43,6 +46,10 @@ class MeteringJobs(Protocol):
 
     async def purge_processed(self, older_s: int, limit: int) -> int:
         """Forgets markers and given-up deliveries older than so many seconds; how many."""
+        ...
+
+    async def purge_billing(self, requests_s: int, events_s: int, limit: int) -> int:
+        """Forgets answers to requests for subscriptions, and events of payment providers; how many."""
         ...
 
 
@@ -74,6 +81,9 @@ class MeteringSweep:
             done["events_purged"] = await self._jobs.purge_events(_USAGE_KEPT_S, _OTHERS_KEPT_S, _LIMIT)
         if self._clock.monotonic() < forgetting_until:
             done["markers_purged"] = await self._jobs.purge_processed(_PROCESSED_KEPT_S, _LIMIT)
+        if self._clock.monotonic() < forgetting_until:
+            kept = (_REQUESTS_KEPT_S, _PROVIDER_EVENTS_KEPT_S)
+            done["payments_purged"] = await self._jobs.purge_billing(*kept, _LIMIT)
         try:
             done["events_sent"] = await self._relay.run(start + time_s - self._clock.monotonic())
         except ServiceUnavailable:

@@ -12,10 +12,12 @@ from footnote.quota import Delivery, Event
 
 # Longer than a mail takes to be handed over.
 _LEASE_S = 30
+_PAID_TWICE = ("subscription.duplicate", "subscription.duplicate_refunded")
+_TOPICS = frozenset({"quota.warning", "webhook.disabled", *_PAID_TWICE})
 
 
 class MailConsumer:
-    """Mails warnings and budgets to owners and admins; what concerns one member, to that member.
+    """Mails warnings, budgets and what was paid twice to owners and admins; a member's own, to that member.
 
     Each recipient has a marker of their own: one who cannot be reached gets no other a second mail.
 
@@ -33,7 +35,7 @@ class MailConsumer:
         self._mailer = mailer
 
     def wants(self, topic: str) -> bool:
-        return topic in {"quota.warning", "webhook.disabled"} or topic.startswith("budget.")
+        return topic in _TOPICS or topic.startswith("budget.")
 
     async def consume(self, delivery: Delivery) -> None:
         failure: ServiceUnavailable | None = None

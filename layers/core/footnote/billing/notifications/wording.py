@@ -65,6 +65,10 @@ def wording(event: Event, organization: str) -> Wording | None:
         return _budget(event.payload, name)
     if event.topic == "webhook.disabled":
         return _webhook(event.payload, name)
+    if event.topic == "subscription.duplicate":
+        return _paid_twice(event.payload, name)
+    if event.topic == "subscription.duplicate_refunded":
+        return _given_back(event.payload, name)
     return None
 
 
@@ -112,6 +116,32 @@ def _webhook(payload: Mapping[str, Any], organization: str) -> Wording:
             f"Events are not sent any more to {payload['url']}.",
             f"The reason: {payload['reason']}",
             "When the address works again, have a test sent to it: that switches it on.",
+        ),
+    )
+
+
+def _paid_twice(payload: Mapping[str, Any], organization: str) -> Wording:
+    return Wording(
+        f"[Footnote] {organization} has subscribed twice",
+        (
+            f"A second subscription of {organization} was paid for while the first one is running.",
+            "The first one goes on. The second one is cancelled.",
+            "What was paid for it is given back in full, by the way in which it was paid.",
+            "There is nothing to do; another message follows when the refund was made.",
+            f"The second subscription: {payload['subscription_ref']}",
+        ),
+    )
+
+
+def _given_back(payload: Mapping[str, Any], organization: str) -> Wording:
+    cents = int(payload["refunded_cents"])
+    refunds = ", ".join(str(one) for one in payload["refund_refs"]) or "none"
+    return Wording(
+        f"[Footnote] The second subscription of {organization} is cancelled",
+        (
+            f"The second subscription of {organization}, {payload['subscription_ref']}, is cancelled.",
+            f"{cents // 100:,}.{cents % 100:02} were given back, in the currency in which they were paid.",
+            f"The payment provider's number of the refund: {refunds}",
         ),
     )
 

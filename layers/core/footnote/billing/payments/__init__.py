@@ -2,18 +2,22 @@
 
 from footnote.billing.payments.ports import (
     Checkout,
+    GivenBack,
     Payer,
     PaymentProvider,
     PricedPlan,
     ProviderSubscription,
     SubscriptionStatus,
+    UnreadableState,
 )
 
 __all__ = [
     "Checkout",
+    "GivenBack",
     "Payer",
     "PaymentProvider",
     "PricedPlan",
     "ProviderSubscription",
     "SubscriptionStatus",
+    "UnreadableState",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from footnote.billing.payments.ports import Checkout, Payer, PricedPlan, ProviderSubscription
+from footnote.billing.payments.ports import Checkout, GivenBack, Payer, PricedPlan, ProviderSubscription
 
 
 class ManualProvider:
@@ -19,6 +19,10 @@ class ManualProvider:
         """See `PaymentProvider.name`."""
         return "manual"
 
+    async def customer(self, payer: Payer) -> str | None:
+        """Profiles say who pays."""
+        return None
+
     async def subscribe(
         self, payer: Payer, plan: PricedPlan, *, success_url: str, cancel_url: str, key: str
     ) -> Checkout:
@@ -29,11 +33,16 @@ class ManualProvider:
         """There is none."""
         return None
 
-    async def change_plan(
-        self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str
-    ) -> ProviderSubscription | None:
-        """The next invoice has it."""
+    async def state(self, subscription_ref: str, asked_at: datetime) -> ProviderSubscription | None:
+        """Nobody else has any."""
         return None
+
+    async def give_back(self, subscription_ref: str) -> GivenBack:
+        """Nothing is paid before its invoice."""
+        return GivenBack()
+
+    async def change_plan(self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str) -> None:
+        """The next invoice has it."""
 
     async def cancel(self, subscription_ref: str, *, at_period_end: bool, key: str) -> None:
         """The last invoice is issued at the end."""

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+from footnote.platform.errors import ServiceUnavailable
+
 SubscriptionStatus = Literal["incomplete", "trialing", "active", "past_due", "cancelled"]
+
+
+class UnreadableState(ServiceUnavailable):
+    """A provider's subscription is in a state that this release does not know; the message says which."""
+
+    code = "PROVIDER_STATE_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +50,25 @@ class Checkout:
     Attributes:
         url: Where the payer goes; `None` where nothing has to be done: the subscription is active at once.
         customer_ref, subscription_ref: The provider's ids, as far as they exist already.
+        running: The payer's subscriptions that the provider has already. With one, no other is begun.
     """
 
     url: str | None
     customer_ref: str | None = None
     subscription_ref: str | None = None
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What was given back of a subscription's price, by earlier calls too.
+
+    Attributes:
+        refund_refs: The provider's ids.
+    """
+
+    cents: int = 0
+    refund_refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +103,42 @@ class PaymentProvider(Protocol):
         """`manual` or `stripe`."""
         ...
 
+    async def customer(self, payer: Payer) -> str | None:
+        """Makes the provider's record of a payer, and returns its id; `None` where none is needed."""
+        ...
+
     async def subscribe(
         self, payer: Payer, plan: PricedPlan, *, success_url: str, cancel_url: str, key: str
     ) -> Checkout:
-        """Begins a subscription."""
+        """Begins a subscription, unless one runs. Ways to pay that were opened before are closed.
+
+        Raises:
+            Conflict: Another one is begun at the same moment.
+        """
+        ...
+
+    async def state(self, subscription_ref: str, asked_at: datetime) -> ProviderSubscription | None:
+        """The subscription as it is now; `None`: the provider has none of ours under that id.
+
+        Raises:
+            UnreadableState: It is in a state that this release does not know.
+        """
+        ...
+
+    async def give_back(self, subscription_ref: str) -> GivenBack:
+        """Ends a subscription now and gives back all that was paid for it.
+
+        Raises:
+            ServiceUnavailable: Not all could be given back; to be called again.
+        """
         ...
 
     async def portal(self, payer: Payer, *, return_url: str) -> str | None:
         """Where the payer manages cards and receipts; `None` where there is no such place."""
         ...
 
-    async def change_plan(
-        self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str
-    ) -> ProviderSubscription | None:
-        """Switches a running subscription now; the state after it, where the provider keeps one."""
+    async def change_plan(self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str) -> None:
+        """Switches a running subscription: now, or without proration from the next period on."""
         ...
 
     async def cancel(self, subscription_ref: str, *, at_period_end: bool, key: str) -> None:

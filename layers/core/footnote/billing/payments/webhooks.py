@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from footnote.billing.payments.ports import ProviderSubscription
+from footnote.billing.payments.ports import ProviderSubscription, UnreadableState
 from footnote.platform.errors import InvalidRequest
 from footnote.platform.logging import get_logger
+from footnote.platform.metrics import tell_metrics
 
 logger = get_logger("payments")
+
+NAMESPACE = "Footnote/Billing"
 
 
 class NotSigned(InvalidRequest):
@@ -23,7 +26,9 @@ class NotSigned(InvalidRequest):
     status = 400
 
 
-Outcome = Literal["applied", "unchanged", "stale", "ignored", "foreign", "replayed"]
+Outcome = Literal["applied", "unchanged", "stale", "duplicate", "ignored", "foreign", "replayed"]
+"""What came of an event. `duplicate`: it is of a subscription that was paid while another one was in force;
+`foreign`: of none of ours, or of an organization that there is not (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class ProviderEvents(Protocol):
         """The subscription as it is now; `None`: it is not one of ours.
 
         Raises:
+            UnreadableState: It is in a state that this release does not know.
             ServiceUnavailable: The provider cannot be reached.
         """
         ...
@@ -71,8 +77,20 @@ class EventInbox(Protocol):
         """Notes an event without an effect; false: it was noted before."""
         ...
 
-    async def apply(self, event: ProviderEvent, state: ProviderSubscription) -> Outcome:
-        """Notes the event and brings the subscription to the state, in one transaction."""
+    async def rival(self, event: ProviderEvent, state: ProviderSubscription) -> str | None:
+        """The provider's other subscription that is in force, if `state` would have to take its place."""
+        ...
+
+    async def apply(
+        self, event: ProviderEvent, state: ProviderSubscription, rival: ProviderSubscription | None = None
+    ) -> Outcome:
+        """Notes the event and brings the subscription to the state, in one transaction.
+
+        Args:
+            event: The event.
+            state: Its subscription's.
+            rival: The other one's, which is brought to its state first.
+        """
         ...
 
 
@@ -92,12 +110,19 @@ class PaymentWebhooks:
 
         Raises:
             NotSigned: The signature is not the provider's, or too old.
+            UnreadableState: The subscription's state is none that this release knows.
             ServiceUnavailable: The provider or the database cannot be reached.
         """
         event = await self.events.verified(body, signature)
-        outcome = await self._process(event)
-        told = {"event_id": event.event_id, "type": event.type, "outcome": outcome}
-        logger.info("payment event", extra=told)
+        told = {"event_id": event.event_id, "type": event.type, "subscription_ref": event.subscription_ref}
+        try:
+            outcome = await self._process(event)
+        except UnreadableState as error:
+            # The provider sends it again for days: time to bring a release that knows the state.
+            logger.exception("payment event cannot be understood", extra={**told, "error": error.message})
+            tell_metrics(NAMESPACE, {"payment_events_not_understood": 1})
+            raise
+        logger.info("payment event", extra={**told, "outcome": outcome})
         return outcome
 
     async def _process(self, event: ProviderEvent) -> Outcome:
@@ -109,4 +134,18 @@ class PaymentWebhooks:
         state = await self.events.state(event.subscription_ref, asked_at)
         if state is None:
             return "foreign" if await self.inbox.note(event, "foreign") else "replayed"
-        return await self.inbox.apply(event, state)
+        rival_ref = await self.inbox.rival(event, state)
+        # Two were paid for. Whether the other one still runs, only the provider knows: its event may be late.
+        rival = await self.events.state(rival_ref, asked_at) if rival_ref is not None else None
+        outcome = await self.inbox.apply(event, state, rival)
+        if outcome == "foreign":
+            # Not ended at the provider: another installation with the same account may have made it.
+            logger.error(
+                "a paid subscription is of an organization that there is not: cancel it at the provider",
+                extra={
+                    "organization_id": str(state.organization_id),
+                    "subscription_ref": state.subscription_ref,
+                },
+            )
+            tell_metrics(NAMESPACE, {"payment_organizations_unknown": 1})
+        return outcome

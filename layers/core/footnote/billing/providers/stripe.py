@@ -3,17 +3,17 @@
 # ruff: noqa: ARG002 - the arguments are the port's
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from footnote.billing.payments.ports import Checkout, Payer, PricedPlan, ProviderSubscription
+from footnote.billing.payments.ports import Checkout, GivenBack, Payer, PricedPlan, ProviderSubscription
 from footnote.billing.payments.webhooks import NotSigned, ProviderEvent
-from footnote.billing.providers.stripe_calls import StripeCalls
+from footnote.billing.providers.stripe_calls import StripeCalls, is_missing, keyed, once, plain
+from footnote.billing.providers.stripe_checkout import open_session
 from footnote.billing.providers.stripe_prices import Prices
+from footnote.billing.providers.stripe_refunds import give_back
 from footnote.billing.providers.stripe_states import period_of, plan_of, state_of, subscription_ref_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ class StripeProvider:
         """See `PaymentProvider.name`."""
         return "stripe"
 
+    async def customer(self, payer: Payer) -> str | None:
+        """A customer with the organization's name."""
+        params: Any = {"name": payer.name, "metadata": {"organization_id": str(payer.organization_id)}}
+        if payer.email:
+            params["email"] = payer.email
+        options = keyed(f"customer:{payer.organization_id}", params)
+        return await self._calls.run(lambda client: client.v1.customers.create(params, options).id)
+
     async def subscribe(
         self, payer: Payer, plan: PricedPlan, *, success_url: str, cancel_url: str, key: str
     ) -> Checkout:
@@ -49,10 +57,9 @@ class StripeProvider:
         def call(client: StripeClient) -> Checkout:
             organization = str(payer.organization_id)
             metadata = {"organization_id": organization, "plan": plan.plan, "version": str(plan.version)}
-            customer = payer.customer_ref or _customer(client, payer)
             params: dict[str, Any] = {
                 "mode": "subscription",
-                "customer": customer,
+                "customer": payer.customer_ref,
                 "client_reference_id": organization,
                 "line_items": [{"price": Prices(client, organization).of(plan), "quantity": 1}],
                 "metadata": metadata,
@@ -60,7 +67,7 @@ class StripeProvider:
                 "success_url": success_url,
                 "cancel_url": cancel_url,
             }
-            return Checkout(_open_session(client, params, key), customer)
+            return open_session(client, params, key)
 
         return await self._calls.run(call)
 
@@ -71,44 +78,36 @@ class StripeProvider:
         params: Any = {"customer": payer.customer_ref, "return_url": return_url}
 
         def call(client: StripeClient) -> str:
-            return client.v1.billing_portal.sessions.create(params, _once()).url
+            return client.v1.billing_portal.sessions.create(params, once()).url
 
         return await self._calls.run(call)
 
-    async def change_plan(
-        self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str
-    ) -> ProviderSubscription | None:
+    async def change_plan(self, subscription_ref: str, plan: PricedPlan, *, prorate: bool, key: str) -> None:
         """Without proration the price holds from the next period on, and so does the plan."""
 
-        def call(client: StripeClient) -> Any:
-            before = _plain(client.v1.subscriptions.retrieve(subscription_ref))
+        def call(client: StripeClient) -> None:
+            before = plain(client.v1.subscriptions.retrieve(subscription_ref))
             price = Prices(client, before["metadata"]["organization_id"]).of(plan)
             item = before["items"]["data"][0]
             metadata = _metadata(before, plan, prorate)
             has = {name: before["metadata"].get(name, "") for name in metadata}
             if (item.get("price") or {}).get("id") == price and has == metadata:
-                return before
+                return
             params: Any = {
                 "items": [{"id": item["id"], "price": price}],
                 "proration_behavior": "create_prorations" if prorate else "none",
                 "metadata": metadata,
             }
-            return _plain(client.v1.subscriptions.update(subscription_ref, params, _once()))
+            client.v1.subscriptions.update(subscription_ref, params, once())
 
-        asked_at = datetime.now(UTC)
-        return state_of(await self._calls.run(call), asked_at)
+        await self._calls.run(call)
 
     async def cancel(self, subscription_ref: str, *, at_period_end: bool, key: str) -> None:
         """See `PaymentProvider.cancel`."""
         if at_period_end:
             await self._calls.run(lambda client: _set_cancellation(client, subscription_ref, True))
             return
-
-        def call(client: StripeClient) -> None:
-            if client.v1.subscriptions.retrieve(subscription_ref).status != "canceled":
-                client.v1.subscriptions.cancel(subscription_ref, None, _once())
-
-        await self._calls.run(call)
+        await self._calls.run(lambda client: _end(client, subscription_ref))
 
     async def resume(self, subscription_ref: str, *, key: str) -> None:
         """See `PaymentProvider.resume`."""
@@ -143,32 +142,45 @@ class StripeProvider:
 
     async def state(self, subscription_ref: str, asked_at: datetime) -> ProviderSubscription | None:
         """See `ProviderEvents.state`."""
-        found = await self._calls.run(
-            lambda client: _plain(client.v1.subscriptions.retrieve(subscription_ref))
-        )
-        return state_of(found, asked_at)
+        found = await self._calls.run(lambda client: _found(client, subscription_ref))
+        return None if found is None else state_of(found, asked_at)
+
+    async def give_back(self, subscription_ref: str) -> GivenBack:
+        """See `PaymentProvider.give_back`."""
+
+        def call(client: StripeClient) -> GivenBack:
+            # Ended first: nothing is paid behind the refunds.
+            _end(client, subscription_ref)
+            return give_back(client, subscription_ref)
+
+        return await self._calls.run(call)
 
 
-def _customer(client: StripeClient, payer: Payer) -> str:
-    params: Any = {"name": payer.name, "metadata": {"organization_id": str(payer.organization_id)}}
-    if payer.email:
-        params["email"] = payer.email
-    options = _keyed(f"customer:{payer.organization_id}", params)
-    return client.v1.customers.create(params, options).id
+def _found(client: StripeClient, subscription_ref: str) -> Any:
+    import stripe
+
+    try:
+        return plain(client.v1.subscriptions.retrieve(subscription_ref))
+    except stripe.InvalidRequestError as error:
+        if is_missing(error):
+            return None
+        raise
 
 
-def _open_session(client: StripeClient, params: dict[str, Any], key: str) -> str | None:
-    """The address of the session that a request made before, unless that one is over."""
-    session = client.v1.checkout.sessions.create(cast("Any", params), _keyed(key, params))
-    if client.v1.checkout.sessions.retrieve(session.id).status != "open":
-        again = _keyed(f"{key}:{session.id}", params)
-        session = client.v1.checkout.sessions.create(cast("Any", params), again)
-    return session.url
+def _end(client: StripeClient, subscription_ref: str) -> None:
+    """Ends a subscription now; one that is over, or that Stripe does not know any more, is ended."""
+    found = _found(client, subscription_ref)
+    if found is not None and found["status"] not in {"canceled", "incomplete_expired"}:
+        client.v1.subscriptions.cancel(subscription_ref, None, once())
 
 
 def _set_cancellation(client: StripeClient, subscription_ref: str, cancelled: bool) -> None:
-    if client.v1.subscriptions.retrieve(subscription_ref).cancel_at_period_end != cancelled:
-        client.v1.subscriptions.update(subscription_ref, {"cancel_at_period_end": cancelled}, _once())
+    before = plain(client.v1.subscriptions.retrieve(subscription_ref))
+    if not cancelled and before.get("cancel_at"):
+        # Stripe's portal sets a date.
+        client.v1.subscriptions.update(subscription_ref, {"cancel_at": ""}, once())
+    if before["cancel_at_period_end"] != cancelled:
+        client.v1.subscriptions.update(subscription_ref, {"cancel_at_period_end": cancelled}, once())
 
 
 def _metadata(before: Mapping[str, Any], plan: PricedPlan, prorate: bool) -> dict[str, str]:
@@ -179,19 +191,3 @@ def _metadata(before: Mapping[str, Any], plan: PricedPlan, prorate: bool) -> dic
     now, version = plan_of(before)
     coming = {"next_plan": plan.plan, "next_version": str(plan.version)}
     return {"plan": now, "version": str(version), **coming, "next_from": str(period_of(before)[1])}
-
-
-def _plain(thing: Any) -> Any:
-    """An object of the library as JSON has it."""
-    return json.loads(str(thing))
-
-
-def _keyed(key: str, params: Mapping[str, Any]) -> Any:
-    """Options of a call that creates; another content is another call."""
-    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
-    return {"idempotency_key": hashlib.sha256(f"{key}:{digest}".encode()).hexdigest()}
-
-
-def _once() -> Any:
-    """Options of a call that sets: the library's own repetitions of it count once."""
-    return {"idempotency_key": str(uuid4())}

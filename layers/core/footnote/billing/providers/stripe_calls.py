@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from footnote.platform.errors import Conflict, ServiceUnavailable
 from footnote.platform.settings import BillingSettings
@@ -70,3 +73,29 @@ class StripeCalls:
             raise Conflict(f"The payment provider refuses: {error.user_message or error}") from error
         except stripe.StripeError as error:
             raise ServiceUnavailable("The payment provider cannot be reached. Try again later.") from error
+
+
+def plain(thing: Any) -> Any:
+    """An object of the library as JSON has it."""
+    return json.loads(str(thing))
+
+
+def keyed(key: str, params: Mapping[str, Any]) -> Any:
+    """Options of a call that creates; another content is another call."""
+    return {"idempotency_key": digest_of(key, params)}
+
+
+def digest_of(key: str, params: Mapping[str, Any]) -> str:
+    """SHA-256 of a key together with a content, as hexadecimal digits."""
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(f"{key}:{digest}".encode()).hexdigest()
+
+
+def once() -> Any:
+    """Options of a call that sets: the library's own repetitions of it count once."""
+    return {"idempotency_key": str(uuid4())}
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether Stripe knows no thing with the id that was asked for."""
+    return getattr(error, "code", None) == "resource_missing" or getattr(error, "http_status", None) == 404

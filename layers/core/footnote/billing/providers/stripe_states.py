@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from footnote.billing.payments.ports import ProviderSubscription, SubscriptionStatus
+from footnote.billing.payments.ports import ProviderSubscription, SubscriptionStatus, UnreadableState
 
 _STATUS: Mapping[str, SubscriptionStatus] = {
     "incomplete": "incomplete",
@@ -19,7 +19,8 @@ _STATUS: Mapping[str, SubscriptionStatus] = {
     "paused": "past_due",
     "canceled": "cancelled",
 }
-_OF_SUBSCRIPTIONS = {f"customer.subscription.{what}" for what in ("created", "updated", "deleted")}
+_CHANGES = ("created", "updated", "deleted", "paused", "resumed")
+_OF_SUBSCRIPTIONS = {f"customer.subscription.{what}" for what in _CHANGES}
 _OF_INVOICES = {"invoice.paid", "invoice.payment_failed", "invoice.finalized"}
 
 
@@ -35,8 +36,8 @@ def subscription_ref_of(kind: str, thing: Mapping[str, Any]) -> str | None:
     if kind in _OF_INVOICES:
         # Until 2025 an invoice named its subscription itself.
         parent = (thing.get("parent") or {}).get("subscription_details") or {}
-        return _id(parent.get("subscription") or thing.get("subscription"))
-    return _id(thing.get("subscription")) if kind == "checkout.session.completed" else None
+        return id_of(parent.get("subscription") or thing.get("subscription"))
+    return id_of(thing.get("subscription")) if kind == "checkout.session.completed" else None
 
 
 def state_of(thing: Mapping[str, Any], asked_at: datetime) -> ProviderSubscription | None:
@@ -45,33 +46,67 @@ def state_of(thing: Mapping[str, Any], asked_at: datetime) -> ProviderSubscripti
     Args:
         thing: The subscription.
         asked_at: When it was asked for.
+
+    Raises:
+        UnreadableState: It has a status that this release does not know, or no item.
     """
+    metadata = thing.get("metadata") or {}
     try:
-        organization_id = UUID(thing["metadata"]["organization_id"])
-        plan, version = plan_of(thing)
+        organization_id = UUID(metadata["organization_id"])
     except (KeyError, ValueError, TypeError):
         return None
-    start, end = period_of(thing)
+    if "plan" not in metadata:
+        return None
+    try:
+        plan, version = plan_of(thing)
+        start, end = period_of(thing)
+        status = _STATUS[thing["status"]]
+    except (LookupError, ValueError, TypeError) as error:
+        raise UnreadableState(
+            f"The payment provider's subscription {thing.get('id')} has a status, plan or period that this"
+            f" release does not know (status '{thing.get('status')}'). Bring a newer release of Footnote, or"
+            " correct the subscription at the provider; the provider tells it again until then."
+        ) from error
     return ProviderSubscription(
         organization_id=organization_id,
-        customer_ref=str(_id(thing["customer"])),
+        customer_ref=str(id_of(thing["customer"])),
         subscription_ref=str(thing["id"]),
         plan=plan,
         version=version,
-        status=_STATUS[thing["status"]],
+        status=status,
         period_start=datetime.fromtimestamp(start, UTC),
         period_end=datetime.fromtimestamp(end, UTC),
-        cancel_at_period_end=bool(thing["cancel_at_period_end"]),
+        cancel_at_period_end=_is_cancelled(thing, end),
         changed_at=asked_at,
     )
 
 
 def plan_of(thing: Mapping[str, Any]) -> tuple[str, int]:
-    """The plan in force: the next one from its period on."""
+    """The plan in force: the next one from its period on, and what the payer chose in Stripe's portal.
+
+    The portal changes the price, and leaves our metadata of the subscription as they are.
+    """
     metadata = thing["metadata"]
     next_from = metadata.get("next_from")
     begun = "next_" if next_from and int(next_from) <= period_of(thing)[0] else ""
-    return metadata[f"{begun}plan"], int(metadata[f"{begun}version"])
+    told = metadata[f"{begun}plan"], int(metadata[f"{begun}version"])
+    priced = _plan_of_price(thing)
+    to_come = (metadata.get("next_plan"), metadata.get("next_version"))
+    if priced is None or (not begun and (priced[0], str(priced[1])) == to_come):
+        return told
+    return priced
+
+
+def _plan_of_price(thing: Mapping[str, Any]) -> tuple[str, int] | None:
+    """What is paid for, where the price is one that we made."""
+    metadata = (thing["items"]["data"][0].get("price") or {}).get("metadata") or {}
+    return (metadata["plan"], int(metadata["version"])) if {"plan", "version"} <= metadata.keys() else None
+
+
+def _is_cancelled(thing: Mapping[str, Any], period_end: int) -> bool:
+    """Whether it ends with its period: by the flag, or (in Stripe's flexible billing) by a date."""
+    cancel_at = thing.get("cancel_at")
+    return bool(thing.get("cancel_at_period_end")) or bool(cancel_at and int(cancel_at) <= period_end)
 
 
 def period_of(thing: Mapping[str, Any]) -> tuple[int, int]:
@@ -81,7 +116,7 @@ def period_of(thing: Mapping[str, Any]) -> tuple[int, int]:
     return int(has["current_period_start"]), int(has["current_period_end"])
 
 
-def _id(thing: Any) -> str | None:
+def id_of(thing: Any) -> str | None:
     """The id of a thing that is named, or expanded."""
     if thing is None or isinstance(thing, str):
         return thing

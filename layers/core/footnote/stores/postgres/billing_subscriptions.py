@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from footnote.billing import (
@@ -17,17 +18,13 @@ from footnote.billing import (
     Request,
     Subscription,
 )
+from footnote.billing.payments.webhooks import Outcome
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict
 from footnote.quota import IdempotencyKeyReused
 from footnote.stores.postgres.billing import find_plan
-from footnote.stores.postgres.billing_changes import (
-    apply_state,
-    end_now,
-    mark_past_due,
-    roll_over,
-    switch_now,
-)
+from footnote.stores.postgres.billing_changes import end_now, mark_past_due, roll_over, switch_now
+from footnote.stores.postgres.billing_states import bring
 from footnote.stores.postgres.billing_terms import Terms
 from footnote.stores.postgres.database import Database
 
@@ -43,9 +40,12 @@ _ENTITLED = """
 SELECT plan, plan_version FROM quota.entitlements WHERE organization_id = %(organization_id)s
 """
 _CUSTOMER = """
-SELECT customer_ref FROM billing.subscriptions
- WHERE organization_id = %(organization_id)s AND provider = %(provider)s AND customer_ref IS NOT NULL
- ORDER BY started_at DESC LIMIT 1
+SELECT customer_ref FROM billing.customers
+ WHERE organization_id = %(organization_id)s AND provider = %(provider)s
+"""
+_KEEP_CUSTOMER = """
+INSERT INTO billing.customers (organization_id, provider, customer_ref)
+VALUES (%(organization_id)s, %(provider)s, %(customer_ref)s) ON CONFLICT DO NOTHING
 """
 _DUE = "SELECT organization_id FROM biller.due_organizations(%(after)s, %(limit)s, %(delay_s)s, %(grace_s)s)"
 _OVERDUE = """
@@ -94,7 +94,9 @@ class PostgresSubscriptionStore:
             if row is None:
                 return None
             _check_same(request, row["request_hash"])
-            return Change(await self._overview(terms), row["checkout_url"])
+            overview = await self._overview(terms)
+            # Paid meanwhile, or begun in another way: there is nothing left to pay.
+            return Change(overview, row["checkout_url"] if overview.subscription is None else None)
 
     async def note(self, context: OrganizationContext, request: Request, checkout_url: str | None) -> None:
         """See `SubscriptionStore.note`."""
@@ -108,6 +110,25 @@ class PostgresSubscriptionStore:
             await cursor.execute(_CUSTOMER, names)
             row = await cursor.fetchone()
             return None if row is None else str(row["customer_ref"])
+
+    async def keep_customer(self, context: OrganizationContext, provider: str, customer_ref: str) -> str:
+        """See `SubscriptionStore.keep_customer`."""
+        async with self._terms(context) as terms:
+            names = {"organization_id": context.organization_id, "provider": provider}
+            await terms.cursor.execute(_KEEP_CUSTOMER, {**names, "customer_ref": customer_ref})
+            await terms.cursor.execute(_CUSTOMER, names)
+            row = await terms.cursor.fetchone()
+            assert row is not None
+            return str(row["customer_ref"])
+
+    async def now(self) -> datetime:
+        """See `SubscriptionStore.now`."""
+        async with self._database.definer_tx() as cursor:
+            await cursor.execute("SELECT clock_timestamp() AS now")
+            row = await cursor.fetchone()
+            assert row is not None
+            now: datetime = row["now"]
+            return now
 
     async def begin(self, context: OrganizationContext, beginning: Beginning, request: Request) -> None:
         """See `SubscriptionStore.begin`."""
@@ -156,10 +177,12 @@ class PostgresSubscriptionStore:
                 kind = "cancelled" if cancelled else "resumed"
                 await terms.tell(kind, changed, at=current.period_end.isoformat())
 
-    async def apply_provider_state(self, context: OrganizationContext, state: ProviderSubscription) -> bool:
+    async def apply_provider_state(
+        self, context: OrganizationContext, state: ProviderSubscription
+    ) -> Outcome:
         """See `SubscriptionStore.apply_provider_state`."""
         async with self._terms(context) as terms:
-            return await apply_state(terms, state, "stripe")
+            return await bring(terms, state, "stripe")
 
     async def due(self, after: UUID | None, limit: int, delay_s: int, grace_s: int) -> list[UUID]:
         """Organizations that something is due for, in the order of their ids, behind `after`."""

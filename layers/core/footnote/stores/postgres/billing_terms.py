@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from footnote.stores.postgres.database import Cursor
 COLUMNS = """
 subscription_id, plan, plan_version, provider, status, anchor, period_start, period_end, started_at,
 customer_ref, provider_ref, provider_changed_at, past_due_since, cancel_at_period_end, pending_plan,
-pending_version, ended_at
+pending_version, ended_at, priced_from
 """
 _CURRENT = f"""
 SELECT {COLUMNS} FROM billing.subscriptions WHERE organization_id = %(organization_id)s AND ended_at IS NULL
@@ -29,11 +29,12 @@ _INSERT = """
 INSERT INTO billing.subscriptions (
     organization_id, subscription_id, plan, plan_version, provider, customer_ref, provider_ref,
     provider_changed_at, status, past_due_since, anchor, period_start, period_end, cancel_at_period_end,
-    pending_plan, pending_version, started_at)
+    pending_plan, pending_version, started_at, priced_from)
 VALUES (
     %(organization_id)s, %(subscription_id)s, %(plan)s, %(plan_version)s, %(provider)s, %(customer_ref)s,
     %(provider_ref)s, %(provider_changed_at)s, %(status)s, %(past_due_since)s, %(anchor)s, %(period_start)s,
-    %(period_end)s, %(cancel_at_period_end)s, %(pending_plan)s, %(pending_version)s, %(started_at)s)
+    %(period_end)s, %(cancel_at_period_end)s, %(pending_plan)s, %(pending_version)s, %(started_at)s,
+    %(priced_from)s)
 """
 _UPDATE = """
 UPDATE billing.subscriptions
@@ -41,7 +42,7 @@ UPDATE billing.subscriptions
        period_end = %(period_end)s, cancel_at_period_end = %(cancel_at_period_end)s,
        pending_plan = %(pending_plan)s, pending_version = %(pending_version)s, ended_at = %(ended_at)s,
        customer_ref = %(customer_ref)s, provider_ref = %(provider_ref)s,
-       provider_changed_at = %(provider_changed_at)s
+       provider_changed_at = %(provider_changed_at)s, priced_from = %(priced_from)s
  WHERE organization_id = %(organization_id)s AND subscription_id = %(subscription_id)s
 """
 _EVENT = """
@@ -64,6 +65,15 @@ _CLOSE = """
 INSERT INTO billing.periods (organization_id, period_start, period_end, plan, plan_version, provider)
 VALUES (%(organization_id)s, %(period_start)s, %(period_end)s, %(plan)s, %(plan_version)s, %(provider)s)
 """
+_CLOSED_UNTIL = """
+SELECT max(period_end) AS until FROM billing.periods WHERE organization_id = %(organization_id)s
+"""
+# The fee of a period of the provider's subscription, once: also when it ends here and comes back.
+_FIRST_FEE = """
+INSERT INTO billing.provider_fees (organization_id, provider_ref, period_start)
+VALUES (%(organization_id)s, %(provider_ref)s, %(fee_start)s) ON CONFLICT DO NOTHING
+"""
+_SHORTEST = timedelta(seconds=1)
 _ENTITLE = "SELECT billing.entitle(%(plan)s, %(version)s, %(limits)s, %(rates)s, %(features)s)"
 
 
@@ -120,7 +130,7 @@ class Terms:
         return await self.plan(subscription.plan, subscription.plan_version)
 
     async def begin(self, beginning: Beginning, **state: Any) -> Subscription:
-        """Begins a subscription, its first period, and what it entitles to."""
+        """Begins a subscription, its first period, and what it entitles to; behind all closed periods."""
         plan = beginning.plan
         values: dict[str, Any] = {
             "subscription_id": new_id(),
@@ -135,7 +145,7 @@ class Terms:
             "period_end": period_after(self.now, self.now),
             "started_at": self.now,
         } | state
-        begun = Subscription(**values)
+        begun = beginning_at(Subscription(**values), await self._closed_until())
         await self.insert(begun)
         await self.charge_fee(plan, begun)
         await self.entitle(plan)
@@ -162,13 +172,24 @@ class Terms:
         await self.cursor.execute(_ENTITLE, values)
 
     async def charge_fee(self, plan: Plan, period: Subscription) -> None:
-        """The plan's price for the whole period."""
-        await self._charge("fee", plan, period, period.period_start, plan.price_cents)
+        """The plan's price for the whole period; nothing in a trial.
+
+        Where it was charged before, the subscription has ended and come back: what was given back for the
+        rest of the period is charged again.
+        """
+        if period.status == "trialing":
+            return
+        if period.provider_ref is None or await self._is_first_fee(period):
+            await self._charge("fee", plan, period, period.period_start, plan.price_cents)
+            return
+        start, end = period.period_start, period.period_end
+        rest = share(plan.price_cents, start, period.fee_start, end)
+        await self._charge("charge", plan, period, start, rest)
 
     async def prorate(self, old: Plan, new: Plan | None, period: Subscription) -> None:
         """Gives back what is left of the old plan's price, and takes the new one's for the same time."""
-        start, end = period.period_start, period.period_end
-        if self.now >= end:
+        start, end = period.fee_start, period.period_end
+        if self.now >= end or period.status == "trialing":
             return
         await self._charge("credit", old, period, self.now, -share(old.price_cents, self.now, start, end))
         if new is not None:
@@ -182,19 +203,32 @@ class Terms:
 
     async def tell(self, kind: str, subscription: Subscription, **data: Any) -> None:
         """Writes down what became of the subscription, and tells it."""
+        await self.tell_of(subscription.subscription_id, kind, **data)
+
+    async def tell_of(self, subscription_id: UUID, kind: str, **data: Any) -> None:
+        """The same for one that is known by its id."""
         event_id = new_id()
         values = {
             "organization_id": self.organization_id,
             "event_id": event_id,
-            "subscription_id": subscription.subscription_id,
+            "subscription_id": subscription_id,
             "kind": kind,
             "data": Jsonb(data),
             "user_id": self.context.user_id,
         }
         await self.cursor.execute(_EVENT, values)
-        told = {"subscription_id": str(subscription.subscription_id), **data}
+        told = {"subscription_id": str(subscription_id), **data}
         outbox = {"id": f"subscription:{event_id}", "topic": f"subscription.{kind}", "data": Jsonb(told)}
         await self.cursor.execute(_TELL, {"organization_id": self.organization_id, **outbox})
+
+    async def _closed_until(self) -> datetime | None:
+        await self.cursor.execute(_CLOSED_UNTIL, {"organization_id": self.organization_id})
+        row = await self.cursor.fetchone()
+        return None if row is None else row["until"]
+
+    async def _is_first_fee(self, period: Subscription) -> bool:
+        await self.cursor.execute(_FIRST_FEE, {**self._row(period), "fee_start": period.fee_start})
+        return self.cursor.rowcount == 1
 
     async def _charge(
         self, kind: str, plan: Plan, period: Subscription, at: datetime, amount_cents: int
@@ -218,3 +252,15 @@ class Terms:
         return {"organization_id": self.organization_id} | {
             name: getattr(subscription, name) for name in names
         }
+
+
+def beginning_at(period: Subscription, earliest: datetime | None) -> Subscription:
+    """The period, beginning at `earliest` if that is later: periods of an organization never overlap."""
+    if earliest is None or earliest <= period.period_start:
+        return period
+    return replace(
+        period,
+        period_start=earliest,
+        period_end=max(period.period_end, earliest + _SHORTEST),
+        priced_from=period.period_start,
+    )

@@ -137,6 +137,11 @@ class PostgresMeteringJobs:
         """See `MeteringJobs.purge_processed`."""
         return int(await self._value("SELECT metering.purge_processed(%s, %s) AS value", older_s, limit))
 
+    async def purge_billing(self, requests_s: int, events_s: int, limit: int) -> int:
+        """See `MeteringJobs.purge_billing`."""
+        statement = "SELECT metering.purge_billing(%s, %s, %s) AS value"
+        return int(await self._value(statement, requests_s, events_s, limit))
+
     async def claim(self, limit: int, lease_s: int) -> list[Event]:
         """See `Outbox.claim`."""
         async with self._database.definer_tx(background=True) as cursor:

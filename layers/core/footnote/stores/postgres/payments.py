@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from footnote.billing import ProviderSubscription
 from footnote.billing.payments.webhooks import Outcome, ProviderEvent
@@ -10,7 +11,7 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict
 from footnote.quota.events import Event
 from footnote.stores.postgres.billing import find_plan
-from footnote.stores.postgres.billing_changes import apply_state
+from footnote.stores.postgres.billing_states import bring, rival_of
 from footnote.stores.postgres.billing_terms import Terms
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.outbox import is_marked_within, mark_within
@@ -19,11 +20,12 @@ _LOOK = "SELECT payments.is_noted(%(provider)s, %(event_id)s) AS noted, clock_ti
 _NOTE = """
 SELECT payments.note(%(provider)s, %(event_id)s, %(type)s, %(subscription_ref)s, %(outcome)s) AS is_new
 """
-_ASKED = """
-INSERT INTO billing.provider_states AS s (organization_id, provider, subscription_ref, asked_at)
-VALUES (%(organization_id)s, %(provider)s, %(reference)s, %(asked_at)s)
-ON CONFLICT (organization_id, provider, subscription_ref) DO UPDATE SET asked_at = excluded.asked_at
- WHERE s.asked_at <= excluded.asked_at
+_EXISTS = "SELECT FROM core.organizations WHERE organization_id = %(organization_id)s"
+# Paid after it was settled: what came late is given back as well.
+_REOPEN = """
+UPDATE billing.duplicates SET settled_at = NULL
+ WHERE organization_id = %(organization_id)s AND provider = %(provider)s
+   AND subscription_ref = %(subscription_ref)s AND settled_at IS NOT NULL
 """
 _PAYER = """
 SELECT customer_ref, plan, plan_version FROM billing.subscriptions
@@ -57,7 +59,16 @@ class PostgresEventInbox:
         async with self._database.definer_tx() as cursor:
             return await _note(cursor, event, outcome)
 
-    async def apply(self, event: ProviderEvent, state: ProviderSubscription) -> Outcome:
+    async def rival(self, event: ProviderEvent, state: ProviderSubscription) -> str | None:
+        """See `EventInbox.rival`."""
+        context = OrganizationContext(state.organization_id)
+        async with self._database.tenant_tx(context) as cursor:
+            terms = await Terms.locked(cursor, context, self._default_plan)
+            return await rival_of(terms, state, event.provider)
+
+    async def apply(
+        self, event: ProviderEvent, state: ProviderSubscription, rival: ProviderSubscription | None = None
+    ) -> Outcome:
         """See `EventInbox.apply`."""
         context = OrganizationContext(state.organization_id)
         async with self._database.tenant_tx(context) as cursor:
@@ -67,7 +78,7 @@ class PostgresEventInbox:
             row = await cursor.fetchone()
             if row is None or row["noted"]:
                 return "replayed"
-            outcome = await _bring(terms, event, state)
+            outcome = await _outcome(terms, event, state, rival)
             if not await _note(cursor, event, outcome):
                 raise Conflict(f"The event {event.event_id} is being done for another subscription.")
             return outcome
@@ -105,13 +116,19 @@ class PostgresUsageMarkers:
             await mark_within(cursor, consumer, event)
 
 
-async def _bring(terms: Terms, event: ProviderEvent, state: ProviderSubscription) -> Outcome:
-    names = {"organization_id": state.organization_id, "provider": event.provider}
-    asked = {"reference": state.subscription_ref, "asked_at": state.changed_at}
-    await terms.cursor.execute(_ASKED, names | asked)
-    if terms.cursor.rowcount == 0:
-        return "stale"
-    return "applied" if await apply_state(terms, state, event.provider) else "unchanged"
+async def _outcome(
+    terms: Terms, event: ProviderEvent, state: ProviderSubscription, rival: ProviderSubscription | None
+) -> Outcome:
+    names: dict[str, Any] = {"organization_id": state.organization_id, "provider": event.provider}
+    await terms.cursor.execute(_EXISTS, names)
+    if await terms.cursor.fetchone() is None:
+        return "foreign"
+    if rival is not None and rival.organization_id == state.organization_id:
+        await bring(terms, rival, event.provider)
+    outcome = await bring(terms, state, event.provider)
+    if event.type == "invoice.paid":
+        await terms.cursor.execute(_REOPEN, {**names, "subscription_ref": state.subscription_ref})
+    return outcome
 
 
 async def _note(cursor: Cursor, event: ProviderEvent, outcome: Outcome) -> bool:
