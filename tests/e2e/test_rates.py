@@ -31,8 +31,11 @@ def test_a_rate_that_is_set_holds_in_all_functions(http):
     assert refused.status_code == 429
     assert refused.json()["code"] == "RATE_LIMITED"
     assert 0 < int(refused.headers["retry-after"]) <= 61
-    # Chat is counted for itself.
-    assert http.get("/chat/sessions").status_code == 200
+    # Questions are counted for themselves; looking through conversations counts with everything else.
+    assert http.get("/chat/sessions").status_code == 429
+    question = http.post("/chat", json={"message": "What is in my documents?"})
+    assert question.status_code == 200
+    assert int(question.headers["ratelimit-limit"]) > 8
 
 
 def test_a_route_without_sign_in_is_counted_by_address(stack):
