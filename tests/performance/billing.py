@@ -18,7 +18,8 @@ import psycopg
 from footnote.billing.usage import DayRange
 from footnote.platform.context import OrganizationContext
 from footnote.platform.settings import BillingSettings
-from footnote.stores.postgres.billing_invoices import COVERED, PostgresInvoiceStore
+from footnote.stores.postgres.billing_coverage import COVERED
+from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 from footnote.stores.postgres.billing_usage import PostgresUsageStore
 from tests.support.organizations import new_organization, open_database
 from tests.support.postgres import TestDatabase, running_cluster
@@ -69,7 +70,7 @@ async def measure(template: TestDatabase, rows: int) -> None:
     names = {
         "organization_id": owner.organization_id, "start": datetime(2026, 3, 1, tzinfo=UTC), "xmin": "999999",
         "cutoff": datetime(2026, 4, 1, tzinfo=UTC), "since_cutoff": datetime(2026, 3, 1, tzinfo=UTC),
-        "since_xmin": "999990",
+        "since_xmin": "999990", "end": datetime(2026, 4, 1, tzinfo=UTC), "late_holds": [],
     }  # fmt: skip
     async with database.tenant_tx(owner) as cursor:
         await cursor.execute(f"EXPLAIN (COSTS off) {COVERED}", names)

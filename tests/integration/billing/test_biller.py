@@ -12,6 +12,7 @@ from footnote.billing.payments.manual import ManualProvider
 from footnote.platform.clock import SystemClock
 from footnote.platform.settings import BillingSettings
 from footnote.stores.postgres.billing import PostgresPlanStore
+from footnote.stores.postgres.billing_closings import PostgresClosings
 from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
 from footnote.stores.postgres.database import Cursor
@@ -33,7 +34,8 @@ def times(migrated_database):
 def biller(database):
     store = PostgresSubscriptionStore(database, "free")
     invoices = PostgresInvoiceStore(database, SETTINGS, "free")
-    return Biller(store, invoices, ManualProvider(), SETTINGS, SystemClock())
+    closings = PostgresClosings(database, SETTINGS, "free")
+    return Biller(store, invoices, closings, ManualProvider(), SETTINGS, SystemClock())
 
 
 async def subscribe(database, template, times):

@@ -6,63 +6,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from footnote.billing import PlanDocument, Subscriptions
-from footnote.billing.biller import Biller
-from footnote.billing.payments.manual import ManualProvider
 from footnote.billing.proration import half_up, share
-from footnote.platform.clock import SystemClock
-from footnote.platform.settings import BillingSettings
 from footnote.stores.postgres.billing import PostgresPlanStore
-from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 from footnote.stores.postgres.billing_profiles import PostgresProfileStore
-from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
-from footnote.stores.postgres.quota import PostgresQuotaStore
-from tests.support.billing import rows, travelling
+from tests.support.billing import travelling
 from tests.support.billing_month import Traffic, usage_of
+from tests.support.billing_world import PRICED, World
 from tests.support.organizations import new_member, new_organization, open_database
 
-APRIL, MAY, JUNE, JULY = (datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5, 6, 7))
-SETTINGS = BillingSettings(invoice_delay_s=0)
-PRICED = PlanDocument.model_validate(
-    {
-        "plan": "metered",
-        "name": "Metered Plan",
-        "price_cents": 4999,
-        "limits": {"concurrent_requests": 64},
-        "usage_prices": {
-            "messages": {"included": 20, "cents_per_1000": 333},
-            "input_tokens": {"included": 10_000, "micro_usd_per_unit": 7},
-        },
-    }
-)
-LEDGER = """
-    SELECT meter, sum(units)::bigint AS units FROM quota.usage_ledger
-     WHERE organization_id = %(o)s AND at >= %(start)s AND at < %(end)s GROUP BY meter
-"""
-
-
-class World:
-    def __init__(self, template):
-        self.template = template
-        self.database = open_database(template)
-        self.store = PostgresSubscriptionStore(self.database, "free")
-        self.profiles = PostgresProfileStore(self.database)
-        self.invoices = PostgresInvoiceStore(self.database, SETTINGS, "free")
-        self.quota = PostgresQuotaStore(self.database, "free")
-        self.subscriptions = Subscriptions(self.store, self.profiles, ManualProvider(), SETTINGS)
-        self.biller = Biller(self.store, self.invoices, ManualProvider(), SETTINGS, SystemClock())
-
-    def ledger(self, context, start, end):
-        found = rows(self.template.superuser_dsn, LEDGER, o=context.organization_id, start=start, end=end)
-        return {row["meter"]: row["units"] for row in found if row["units"]}
-
-    async def only_invoice(self, context, period_start):
-        found = await self.invoices.page(context, 100)
-        (invoice,) = [one for one in found if one.document.period_start == period_start]
-        assert (await self.invoices.recount(context, invoice.invoice_id)).digest.hex() == (
-            invoice.document.ledger_digest
-        )
-        return invoice
+APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5, 6))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from footnote.billing.invoices.models import InvoiceDocument, Line, LineKind, Party, Tally
@@ -85,6 +85,16 @@ def compose(account: Account, number: str, issued_at: datetime, settings: Billin
         ledger_rows=account.tally.rows,
         ledger_digest=account.tally.digest.hex(),
     )
+
+
+def left_over(plan: Plan, invoiced: InvoiceDocument) -> Plan:
+    """The plan for use that comes after a period's invoice: of the included units, those that are left."""
+    used = {line.meter: line.units or 0 for line in invoiced.lines if line.kind == "usage"}
+    prices = {
+        meter: {**price, "included": max(0, price.get("included", 0) - max(0, used.get(meter, 0)))}
+        for meter, price in plan.usage_prices.items()
+    }
+    return replace(plan, usage_prices=prices)
 
 
 def usage_cents(price: UsagePrice | None, units: int) -> int:

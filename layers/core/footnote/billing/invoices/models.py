@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
+
+from footnote.platform.errors import FootnoteError
+
+
+class LedgerOutOfStep(FootnoteError):
+    """The ledger's rows were written by another database: it cannot be told which of them are final."""
+
+    code = "LEDGER_OUT_OF_STEP"
+
 
 LineKind = Literal["fee", "credit", "charge", "usage"]
 
@@ -48,18 +57,23 @@ class Line:
 class Coverage:
     """Which rows of the usage ledger an invoice is about.
 
-    Those with `at` from `start` (or `since_cutoff`, if that is later) to `cutoff`, and older ones that the
-    invoice before could not see. A row is seen when its transaction is older than `xmin`.
+    Those with `at` from `start` (or `since_cutoff`, if that is later) to `cutoff`, older ones of periods that
+    were invoiced, where the invoice before could not see them, and those of `late_holds` from `start` to
+    `end`. A row is seen when its transaction is older than `xmin`.
 
     Attributes:
         since_cutoff, since_xmin: The bounds of the invoice before; `None` for the first.
+        late_holds: Work that was begun under a subscription and recorded after it; `None` on invoices that
+            were issued before such work was invoiced, whose late rows may be of any time.
     """
 
     start: datetime
+    end: datetime
     cutoff: datetime
     xmin: str
     since_cutoff: datetime | None = None
     since_xmin: str | None = None
+    late_holds: Sequence[UUID] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,6 @@ from footnote.billing.invoices import (
     Invoice,
     InvoiceDocument,
     PlanCharge,
-    Tallier,
     Tally,
     compose,
 )
@@ -24,12 +22,12 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import NotFound
 from footnote.platform.ids import new_id
 from footnote.platform.settings import BillingSettings
+from footnote.stores.postgres.billing_coverage import bounds_within, take_turn, tally_within
 from footnote.stores.postgres.billing_profiles import profile_within
 from footnote.stores.postgres.billing_subscriptions import is_overdue
 from footnote.stores.postgres.billing_terms import Terms
 from footnote.stores.postgres.database import Cursor, Database
 
-_BATCH = 5_000
 _OPEN_PERIOD = """
 SELECT period_start, period_end, plan, plan_version, provider, quota.clock() AS now
   FROM billing.periods
@@ -37,44 +35,36 @@ SELECT period_start, period_end, plan, plan_version, provider, quota.clock() AS 
    AND period_end <= quota.clock() - make_interval(secs => %(delay_s)s)
  ORDER BY period_start LIMIT 1 FOR UPDATE
 """
-_BOUNDS = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin, i.cutoff AS since_cutoff,
-       i.xmin_bound::text AS since_xmin
-  FROM (SELECT) one
-  LEFT JOIN LATERAL (SELECT cutoff, xmin_bound FROM billing.invoices
-                      WHERE organization_id = %(organization_id)s ORDER BY cutoff DESC LIMIT 1) i ON true
-"""
 _CHARGES = """
 SELECT kind, name, starts_at, ends_at, amount_cents FROM billing.plan_charges
  WHERE organization_id = %(organization_id)s AND period_start = %(period_start)s
  ORDER BY starts_at, at, array_position('{fee,credit,charge}', kind), charge_id
 """
-# Two parts, each by an index of its own: the period's rows by time, the late ones by transaction.
-COVERED = """
-SELECT hold_id, attempt, meter, model, user_id, feature, window_start, units, cost_micro_usd,
-       price_version, at
-  FROM (SELECT * FROM quota.usage_ledger
-         WHERE organization_id = %(organization_id)s AND txid < %(xmin)s::xid8
-           AND at >= greatest(%(start)s, %(since_cutoff)s) AND at < %(cutoff)s
-         UNION ALL
-        SELECT * FROM quota.usage_ledger
-         WHERE organization_id = %(organization_id)s AND txid >= %(since_xmin)s::xid8
-           AND txid < %(xmin)s::xid8 AND at < %(since_cutoff)s) rows
- ORDER BY at, hold_id, attempt, meter COLLATE "C", model COLLATE "C"
-"""
 _NUMBER = "SELECT biller.next_number(%(issuer)s, %(year)s) AS number"
 _INSERT = """
 INSERT INTO billing.invoices (
     organization_id, invoice_id, number, period_start, period_end, issued_at, due_at, provider, currency,
-    total_cents, since_cutoff, since_xmin, cutoff, xmin_bound, digest, ledger_rows, document)
+    total_cents, since_cutoff, since_xmin, cutoff, xmin_bound, is_closing, late_holds, digest,
+    ledger_rows, document)
 VALUES (
     %(organization_id)s, %(invoice_id)s, %(number)s, %(period_start)s, %(period_end)s, %(issued_at)s,
     %(due_at)s, %(provider)s, %(currency)s, %(total_cents)s, %(since_cutoff)s, %(since_xmin)s, %(cutoff)s,
-    %(xmin)s, %(digest)s, %(ledger_rows)s, %(document)s)
+    %(xmin)s, %(is_closing)s, %(late_holds)s, %(digest)s, %(ledger_rows)s, %(document)s)
 """
 _CLOSE = """
 UPDATE billing.periods SET invoice_id = %(invoice_id)s
  WHERE organization_id = %(organization_id)s AND period_start = %(period_start)s
+"""
+# Where no period follows at once, a closing invoice may have to.
+_AWAIT_LATE = """
+INSERT INTO billing.closings (organization_id, ended_at, period_start)
+SELECT %(organization_id)s, %(period_end)s, %(period_start)s
+ WHERE NOT EXISTS (SELECT FROM billing.periods
+                    WHERE organization_id = %(organization_id)s AND period_start = %(period_end)s)
+   AND NOT EXISTS (SELECT FROM billing.subscriptions
+                    WHERE organization_id = %(organization_id)s AND period_start = %(period_end)s
+                      AND ended_at IS NULL)
+ON CONFLICT DO NOTHING
 """
 _TELL = """
 INSERT INTO quota.outbox (organization_id, event_id, topic, payload)
@@ -93,7 +83,8 @@ _PAGE = (
 """
 )
 _COVERAGE = """
-SELECT period_start AS start, cutoff, xmin_bound::text AS xmin, since_cutoff, since_xmin::text AS since_xmin
+SELECT period_start AS start, period_end AS "end", cutoff, xmin_bound::text AS xmin, since_cutoff,
+       since_xmin::text AS since_xmin, late_holds
   FROM billing.invoices WHERE organization_id = %(organization_id)s AND invoice_id = %(invoice_id)s
 """
 _PAY = """
@@ -123,17 +114,23 @@ class PostgresInvoiceStore:
         """
         names = {"organization_id": context.organization_id}
         async with self._database.tenant_tx(context, background=True) as cursor:
+            await take_turn(cursor, context.organization_id)
             await cursor.execute(_OPEN_PERIOD, {**names, "delay_s": self._settings.invoice_delay_s})
             period = await cursor.fetchone()
             if period is None:
                 return None
-            coverage = await self._coverage(cursor, context.organization_id, period)
+            bounds = await bounds_within(cursor, context.organization_id)
+            start, end = period["period_start"], period["period_end"]
+            coverage = Coverage(start=start, end=end, cutoff=end, **bounds)
             account = await self._account(cursor, context, period, coverage)
             issued_at: datetime = period["now"]
             # The counter last: other organizations wait for it.
-            number = await self._number(cursor, issued_at)
+            number = await number_within(cursor, self._settings.issuer, issued_at)
             invoice = Invoice(new_id(), compose(account, number, issued_at, self._settings))
-            await _store(cursor, context.organization_id, invoice, coverage)
+            await store_within(cursor, context.organization_id, invoice, coverage)
+            closed = {**names, "invoice_id": invoice.invoice_id, "period_start": start, "period_end": end}
+            await cursor.execute(_CLOSE, closed)
+            await cursor.execute(_AWAIT_LATE, closed)
             return invoice
 
     async def find(self, context: OrganizationContext, invoice_id: UUID) -> Invoice:
@@ -169,7 +166,7 @@ class PostgresInvoiceStore:
             row = await cursor.fetchone()
             if row is None:
                 raise _not_found()
-            return await _tally(cursor, context.organization_id, Coverage(**row))
+            return await tally_within(cursor, context.organization_id, Coverage(**row))
 
     async def pay(self, organization_id: UUID, number: str, reference: str = "") -> Invoice:
         """Notes that an invoice was paid, for operators; noted once. A past due subscription is active again.
@@ -191,12 +188,6 @@ class PostgresInvoiceStore:
                 await terms.tell("paid", current, number=number)
             return replace(invoice, paid_at=invoice.paid_at or terms.now)
 
-    async def _coverage(self, cursor: Cursor, organization_id: UUID, period: dict[str, Any]) -> Coverage:
-        await cursor.execute(_BOUNDS, {"organization_id": organization_id})
-        bounds = await cursor.fetchone()
-        assert bounds is not None
-        return Coverage(start=period["period_start"], cutoff=period["period_end"], **bounds)
-
     async def _account(
         self, cursor: Cursor, context: OrganizationContext, period: dict[str, Any], coverage: Coverage
     ) -> Account:
@@ -211,18 +202,28 @@ class PostgresInvoiceStore:
             provider=period["provider"],
             profile=await profile_within(cursor, context.organization_id),
             charges=charges,
-            tally=await _tally(cursor, context.organization_id, coverage),
+            tally=await tally_within(cursor, context.organization_id, coverage),
         )
 
-    async def _number(self, cursor: Cursor, issued_at: datetime) -> str:
-        issuer, year = self._settings.issuer, issued_at.astimezone(UTC).year
-        await cursor.execute(_NUMBER, {"issuer": issuer, "year": year})
-        row = await cursor.fetchone()
-        assert row is not None
-        return f"{issuer}-{year}-{row['number']:06}"
+
+async def number_within(cursor: Cursor, issuer: str, issued_at: datetime) -> str:
+    """The next number of the year (UTC). Nobody else gets one until the transaction ends."""
+    year = issued_at.astimezone(UTC).year
+    await cursor.execute(_NUMBER, {"issuer": issuer, "year": year})
+    row = await cursor.fetchone()
+    assert row is not None
+    return f"{issuer}-{year}-{row['number']:06}"
 
 
-async def _store(cursor: Cursor, organization_id: UUID, invoice: Invoice, coverage: Coverage) -> None:
+async def store_within(
+    cursor: Cursor,
+    organization_id: UUID,
+    invoice: Invoice,
+    coverage: Coverage,
+    *,
+    is_closing: bool = False,
+) -> None:
+    """Writes an invoice, and tells it."""
     document = invoice.document
     values = {
         "organization_id": organization_id,
@@ -239,41 +240,17 @@ async def _store(cursor: Cursor, organization_id: UUID, invoice: Invoice, covera
         "since_xmin": coverage.since_xmin,
         "cutoff": coverage.cutoff,
         "xmin": coverage.xmin,
+        "is_closing": is_closing,
+        "late_holds": list(coverage.late_holds or ()),
         "digest": bytes.fromhex(document.ledger_digest),
         "ledger_rows": document.ledger_rows,
         "document": Jsonb(document.to_json()),
     }
     await cursor.execute(_INSERT, values)
-    await cursor.execute(_CLOSE, values)
     told = {"number": document.number, "total_cents": document.total_cents, "currency": document.currency}
     payload = Jsonb({"invoice_id": str(invoice.invoice_id), **told, "due_at": document.due_at.isoformat()})
     outbox = {"organization_id": organization_id, "invoice_id": str(invoice.invoice_id), "payload": payload}
     await cursor.execute(_TELL, outbox)
-
-
-async def _tally(cursor: Cursor, organization_id: UUID, coverage: Coverage) -> Tally:
-    tallier = Tallier(organization_id, coverage.since_cutoff or coverage.start)
-    async for rows in _covered(cursor, organization_id, coverage):
-        tallier.add(rows)
-    return tallier.tally()
-
-
-async def _covered(
-    cursor: Cursor, organization_id: UUID, coverage: Coverage
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """The covered rows in the digest's order, some at a time."""
-    names = {name: getattr(coverage, name) for name in Coverage.__slots__}
-    await cursor.execute(
-        f"DECLARE covered NO SCROLL CURSOR FOR {COVERED}".encode(),
-        {"organization_id": organization_id, **names},
-    )
-    while True:
-        await cursor.execute(f"FETCH FORWARD {_BATCH} FROM covered".encode())
-        rows = await cursor.fetchall()
-        if not rows:
-            break
-        yield rows
-    await cursor.execute("CLOSE covered")
 
 
 def _invoice(row: dict[str, Any] | None) -> Invoice:
