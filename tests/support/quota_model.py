@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from tests.support.quota_calendar import LEVEL, Calendar, period_of
+
 MINE, OURS = "member", "organization"
-LEVEL = datetime(1970, 1, 1, tzinfo=UTC)
 Line = tuple[str, str, datetime]  # whose, meter, start of the period
 
 
@@ -29,6 +30,7 @@ class QuotaModel:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self.calendar = Calendar()
         self.limits: dict[tuple[str, str], int | None] = {}
         self.committed: Counter[Line] = Counter()
         self.reserved: Counter[Line] = Counter()
@@ -42,8 +44,7 @@ class QuotaModel:
     def start(self, meter: str) -> datetime:
         if meter == "storage_bytes":
             return LEVEL
-        day = self.now.replace(hour=0)
-        return day if meter == "api_calls" else day.replace(day=1)
+        return self.calendar.window(period_of(meter), self.now)[0]
 
     def lines(self, units: Mapping[str, int]) -> dict[Line, int]:
         ours = {(OURS, meter, self.start(meter)): number for meter, number in units.items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import uuid5
 
 import psycopg
@@ -17,11 +18,12 @@ from hypothesis.stateful import (
 )
 
 from footnote.platform.ids import new_id
-from footnote.quota import HoldRequest, Meter, Reserved, Settlement, Used
+from footnote.quota import Denied, HoldRequest, Meter, Reserved, Settlement, Used
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from tests.support.organizations import new_organization, open_database
 from tests.support.quota import NIGHTLY, assert_books_agree, limit, moved_clock
-from tests.support.quota_model import LEVEL, MINE, OURS, QuotaModel, nonzero
+from tests.support.quota_calendar import LEVEL, ZONES, boundary, period_of
+from tests.support.quota_model import MINE, OURS, QuotaModel, nonzero
 
 EXAMPLES, STEPS = (2_000, 50) if NIGHTLY else (60, 30)
 START = datetime(2027, 1, 30, 20, tzinfo=UTC)
@@ -48,6 +50,12 @@ class Quota(RuleBasedStateMachine):
         self.connection = open_database(self.database)
         self.store = PostgresQuotaStore(self.connection, "free")
         self.superuser = psycopg.connect(self.dsn, autocommit=True)
+        self.superuser.execute(
+            "SELECT set_config('app.organization_id', %s, false)", (str(self.context.organization_id),)
+        )
+        self.superuser.execute(
+            "INSERT INTO billing.profiles (organization_id) VALUES (%s)", (self.context.organization_id,)
+        )
         self.model = QuotaModel(START)
         self.calls = {}
         self.events = {}
@@ -80,6 +88,13 @@ class Quota(RuleBasedStateMachine):
         assert type(answer).__name__ == expected
         if isinstance(answer, Reserved):
             assert answer.attempt == self.model.holds[key].attempt
+        if isinstance(answer, Denied):
+            assert all(one.reset_at == self.end(one.meter) for one in answer.denials)
+
+    def end(self, meter):
+        if meter == "storage_bytes":
+            return None
+        return self.model.calendar.window(period_of(meter), self.model.now)[1]
 
     def pick(self, number, *states):
         """One of the holds in these states, or in any."""
@@ -169,6 +184,19 @@ class Quota(RuleBasedStateMachine):
         self.model.now += timedelta(hours=hours)
         self.set_clock()
 
+    @rule(zone=st.sampled_from(ZONES), hours=st.sampled_from([0, 0, 1, 12, 70]))
+    def time_zone_changes(self, zone, hours):
+        """At the next month of the new one, or so much later."""
+        due = boundary("month", self.model.now, zone, 1)
+        self.model.now = due + timedelta(hours=hours)
+        self.set_clock()
+        self.superuser.execute(
+            "UPDATE billing.profiles SET time_zone_from = %s WHERE organization_id = %s",
+            (due, self.context.organization_id),
+        )
+        self.superuser.execute("SELECT billing.change_time_zone(%s)", (zone,))
+        self.model.calendar.change(zone, due, self.model.now)
+
     @rule(messages=LIMITS, api_calls=LIMITS, storage=LIMITS, cost=LIMITS, cap=LIMITS)
     def set_limits(self, messages, api_calls, storage, cost, cap=None):
         if cap is not None:
@@ -199,11 +227,13 @@ class Quota(RuleBasedStateMachine):
     @invariant()
     def windows_are_those_of_the_model(self):
         rows = self.superuser.execute(
-            "SELECT subject, meter, window_start, committed, reserved FROM quota.windows"
-            " WHERE organization_id = %s",
+            "SELECT subject, meter, window_start, committed, reserved, window_end FROM quota.windows"
+            " WHERE organization_id = %s ORDER BY 1, 2, 3",
             (self.context.organization_id,),
         ).fetchall()
-        lines = {self.line(*row[:3]): row[3:] for row in rows}
+        lines = {self.line(*row[:3]): row[3:5] for row in rows}
+        overlaps = [two for two in pairwise(rows) if two[0][:2] == two[1][:2] and two[0][5] > two[1][2]]
+        assert not overlaps
         assert nonzero({line: units for line, (units, _) in lines.items()}) == nonzero(self.model.committed)
         assert nonzero({line: units for line, (_, units) in lines.items()}) == nonzero(self.model.reserved)
 
