@@ -82,6 +82,8 @@ BILLING = """
     VALUES (%(o)s, gen_random_uuid(), now(), 'fee', 'a plan', 'pro', 1, now(), now(), 1);
     INSERT INTO billing.periods (organization_id, period_start, period_end, plan, plan_version, provider)
     VALUES (%(o)s, now(), now() + interval '1 month', 'pro', 1, 'manual');
+    INSERT INTO billing.closings (organization_id, ended_at, period_start)
+    SELECT organization_id, period_end, period_start FROM billing.periods WHERE organization_id = %(o)s;
     INSERT INTO billing.invoices (
         organization_id, invoice_id, number, period_start, period_end, issued_at, due_at, provider, currency,
         total_cents, cutoff, xmin_bound, digest, ledger_rows, document)

@@ -184,6 +184,7 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "billing.profiles": "INSERT SELECT UPDATE",
         "billing.subscriptions": "INSERT SELECT UPDATE",
         "billing.periods": "INSERT SELECT UPDATE",
+        "billing.closings": "INSERT SELECT UPDATE",
         "billing.subscription_events": "INSERT SELECT",
         "billing.requests": "INSERT SELECT",
         "billing.plan_charges": "INSERT SELECT",
