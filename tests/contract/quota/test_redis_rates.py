@@ -112,15 +112,26 @@ async def test_a_block_refuses_at_once_counts_nothing_and_ends(limiter):
     caller = Caller(organization, user, key)
     until = datetime.now(UTC) + timedelta(hours=1)
     for subject in (Subject("user", user), Subject("key", key), Subject("organization", organization)):
-        await limiter.put(organization, subject, until)
+        await limiter.put(organization, subject, until, 60)
         verdict = await limiter.count([one], caller)
         assert abs((verdict.blocked_until - until).total_seconds()) <= 1
         assert (await limiter.count([one], Caller(uuid4(), user, key))).blocked_until is None
         await limiter.remove(organization, subject)
     assert (await limiter.count([one], caller)).blocked_until is None
-    await limiter.put(organization, Subject("user", user), datetime.now(UTC) + timedelta(seconds=1))
+    await limiter.put(organization, Subject("user", user), datetime.now(UTC) + timedelta(seconds=1), 60)
     assert (await limiter.count([one], caller)).blocked_until is not None
     await asyncio.sleep(2.1)
+    assert (await limiter.count([one], caller)).blocked_until is None
+
+
+async def test_a_copy_of_a_block_ends_by_itself(limiter):
+    """One that could not be removed must not hold on to somebody whose block was lifted."""
+    organization, user = uuid4(), uuid4()
+    one, caller = counter(5, organization=organization), Caller(organization, user)
+    until = datetime.now(UTC) + timedelta(days=365)
+    await limiter.put(organization, Subject("user", user), until, 0.3)
+    assert (await limiter.count([one], caller)).blocked_until is not None
+    await asyncio.sleep(0.4)
     assert (await limiter.count([one], caller)).blocked_until is None
 
 
@@ -273,7 +284,7 @@ async def test_blocks_are_told_with_their_end(redis):
     clock = ManualClock()
     rates, context = rates_on(redis, clock, 5), OrganizationContext(uuid4(), uuid4())
     until = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
-    await RedisRateLimiter(redis).put(context.organization_id, Subject("user", context.user_id), until)
+    await RedisRateLimiter(redis).put(context.organization_id, Subject("user", context.user_id), until, 60)
     with pytest.raises(Blocked) as error:
         await rates.allow(context, "chat")
     assert error.value.details == {"blocked_until": until.isoformat().replace("+00:00", "Z")}

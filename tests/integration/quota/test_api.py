@@ -1,10 +1,12 @@
 """`/quota`: what is used, caps, rates and blocks, over HTTP."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from footnote.platform.errors import ServiceUnavailable
 from footnote.quota import Admission, Meter, Work
 from footnote.quota.models import Used
 from tests.support.metering import entitle
@@ -175,6 +177,27 @@ async def test_a_block_survives_a_flush_of_redis(api, process, make_process, ser
     serve(other, "functions.quota.routes")
     other.clock.advance(other.container.settings.rates.terms_keep_s)
     assert (await api.call(member, "GET", "/quota")).status_code == 403
+
+
+async def test_a_block_that_is_lifted_without_redis_ends(api, process, owner, member, monkeypatch):
+    """The copy that cannot be removed is forgotten soon: no block outlives its end in the store by long."""
+    keep_s = process.container.settings.rates.terms_keep_s
+    body = {"kind": "user", "id": str(member.user_id), "duration_s": 3_600, "reason": "Abuse"}
+    assert (await api.call(owner, "PUT", "/quota/blocks", body)).status_code == 200
+
+    async def away(*arguments):
+        raise ServiceUnavailable("Redis is unavailable.")
+
+    monkeypatch.setattr(process.container.rate_limiter, "remove", away)
+    query = f"?kind=user&id={member.user_id}"
+    assert (await api.call(owner, "DELETE", f"/quota/blocks{query}")).status_code == 204
+    redis = process.container.redis
+    (copy,) = await redis.run(lambda client: client.keys(f"t:{owner.organization_id}:block:*"))
+    left_s = await redis.run(lambda client: client.pttl(copy)) / 1_000
+    assert keep_s < left_s <= 6 * keep_s  # as long as another process may know older terms, and some more
+    await redis.run(lambda client: client.pexpire(copy, 1))
+    await asyncio.sleep(0.01)
+    assert (await api.call(member, "GET", "/quota")).status_code == 200
 
 
 async def test_a_blocked_key_leaves_the_members_other_ways_in(api, process, owner):

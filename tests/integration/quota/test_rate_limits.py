@@ -1,5 +1,7 @@
 """Rate limits over HTTP: reached, told in the headers of all kinds of answers, and held without Redis."""
 
+from datetime import timedelta
+
 import pytest
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
@@ -39,7 +41,14 @@ async def test_a_limit_is_reached_and_told_to_each_caller_on_their_own(api, proc
     assert told(refused)[2] == str(wait)
     body = refused.json()
     assert body["code"] == "RATE_LIMITED"
-    assert body["details"] == {"limit": 3, "window_s": 60, "retry": wait}
+    reset_at = process.clock.now() + timedelta(seconds=wait, microseconds=999_999)
+    assert body["details"] == {
+        "current_usage": 3,
+        "limit": 3,
+        "window_s": 60,
+        "retry": wait,
+        "reset_at": reset_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
     assert body["request_id"] == refused.headers["x-request-id"]
     assert (await api.call(other, "GET", "/quota")).status_code == 200
     # A key of the same member is counted for itself.
@@ -150,6 +159,24 @@ async def test_routes_before_sign_in_are_limited_by_address(make_process, serve)
         "p:rate:address:2001-0db8-0001-0003:address:60",
         "p:rate:address:203.0.113.9:address:60",
     ]
+
+
+async def test_an_address_is_the_one_that_the_gateway_saw(make_process, serve):
+    """Whatever a client says of itself: each would be a new caller."""
+    process = make_process()
+    limit_of(process, address_per_minute=2)
+    serve(process, "functions.auth.routes")
+    client = FunctionClient(auth)
+    statuses = []
+    for number in range(4):
+        said = f"198.51.100.{number}"
+        forged = {"x-forwarded-for": said, "forwarded": f"for={said}", "x-real-ip": said}
+        body = {"refresh_token": "x" * 300}
+        answer = await client.call(
+            None, "POST", "/auth/refresh", body, address="203.0.113.77", more_headers=forged
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [422, 422, 429, 429]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Which rate holds for whom."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -19,7 +19,9 @@ from footnote.quota.rates import (
     RateOverride,
     Rates,
     RateTerms,
+    Standing,
     Subject,
+    Verdict,
     defaults_of,
 )
 from tests.support.clock import ManualClock
@@ -135,8 +137,11 @@ async def test_without_redis_and_database_the_settings_hold_in_this_process():
     assert [(await rates.allow(CONTEXT, "chat")).remaining for _ in range(3)] == [2, 1, 0]
     with pytest.raises(RateLimited) as error:
         await rates.allow(CONTEXT, "chat")
-    assert error.value.details == {"limit": 3, "window_s": 60, "retry": error.value.retry_after_s}
-    assert 60 <= error.value.retry_after_s <= 61
+    wait_s = error.value.retry_after_s
+    assert 60 <= wait_s <= 61
+    reset_at = datetime.fromisoformat(error.value.details.pop("reset_at"))
+    assert timedelta(0) <= reset_at - clock.now() - timedelta(seconds=wait_s) < timedelta(seconds=1)
+    assert error.value.details == {"current_usage": 3, "limit": 3, "window_s": 60, "retry": wait_s}
     assert (await rates.allow(CONTEXT, "search")).limit == 60
     clock.advance(61)
     assert (await rates.allow(CONTEXT, "chat")).remaining == 2
@@ -166,6 +171,28 @@ async def test_the_organization_as_a_whole_has_a_limit_where_one_is_set():
     assert [(one.limit, one.remaining) for one in standings] == [(3, 2), (3, 1), (3, 0)]
     with pytest.raises(RateLimited):
         await rates.allow(second, "search")
+
+
+@pytest.mark.parametrize(
+    ("reset_s", "told"),
+    [((12.2, 40.001), (300, 41)), ((50.0, 40.0), (30, 50)), ((0.0, 0.0), (30, 1)), ((0.4, 0.2), (30, 1))],
+)
+async def test_of_several_limits_the_longest_is_told_alike_in_body_and_headers(reset_s, told):
+    class BothRefuse:
+        async def count(self, counters, caller=None):
+            standings = [
+                Standing(one.limit, 60, 0, wait) for one, wait in zip(counters, reset_s, strict=True)
+            ]
+            return Verdict(tuple(standings), refused=(0, 1))
+
+    clock = ManualClock()
+    kept = KeptTerms(Source(terms(rates={"organization": 300})), clock, keep_s=10)
+    rates = Rates(RateSettings(), BothRefuse(), LocalLimiter(clock), kept, clock)
+    with pytest.raises(RateLimited) as error:
+        await rates.allow(CONTEXT, "chat")
+    details, standing = error.value.details, error.value.standing
+    assert (details["limit"], details["retry"]) == (standing.limit, error.value.retry_after_s) == told
+    assert standing.reset_s == error.value.retry_after_s
 
 
 async def test_nothing_but_blocks_holds_where_limits_are_off():

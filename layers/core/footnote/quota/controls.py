@@ -28,6 +28,9 @@ from footnote.quota.rates import (
 logger = get_logger("quota")
 
 _LONGEST_RATE = timedelta(days=3660)
+# A copy of a block is for the time until all processes have read the block itself, and some more. It ends by
+# itself: one that could not be removed must not outlive a block that was lifted.
+_COPY_KEPT = 6
 
 EVERYONE = UUID(int=0)
 """Stands for every member without caps of their own."""
@@ -174,7 +177,8 @@ class QuotaControls:
             raise NotPermitted("Only an owner of the organization can block an owner.")
 
         async def copy() -> None:
-            await self._copy(self._copies.put(context.organization_id, subject, block.expires_at))
+            keep_s = _COPY_KEPT * self._terms.keep_s
+            await self._copy(self._copies.put(context.organization_id, subject, block.expires_at, keep_s))
 
         stored = await self._settings.put_block(context, block, copy)
         self._terms.forget(context.organization_id)
@@ -199,11 +203,11 @@ class QuotaControls:
         self._terms.forget(context.organization_id)
 
     async def _copy(self, change: Awaitable[None]) -> None:
-        """Without Redis the block holds as soon as each process has read it from the store."""
+        """Without Redis a change holds as soon as each process has read it and the copy has ended."""
         try:
             await change
         except ServiceUnavailable:
-            logger.warning("a block takes effect within rates.terms_keep_s: its copy could not be changed")
+            logger.warning("a block changes later: its copy could not be changed")
 
     async def _check_subject(self, context: OrganizationContext, subject: Subject) -> str | None:
         """The role of a member; API keys have none."""

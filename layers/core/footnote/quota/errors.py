@@ -59,7 +59,7 @@ class IdempotencyKeyReused(InvalidRequest):
 
 
 class RateLimited(TooManyRequests):
-    """Too many calls in a short time; `details` name limit, window and when to try again (seconds).
+    """Too many calls in a short time; `details` name limit, window, use and when to try again.
 
     Args:
         message, details, retry_after_s: See `FootnoteError`.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
@@ -73,7 +74,7 @@ class Rates:
             shared = terms.allowance(caller, "organization", self._defaults, now)
             counters += [] if mine is None else [_counter(caller, mine)]
             counters += [] if shared is None else [_shared_counter(caller, shared)]
-        return _decided(await self._count(counters, caller))
+        return self._decided(await self._count(counters, caller))
 
     async def allow_address(
         self, address: str, rate_class: str = "address", per_minute: int | None = None
@@ -83,7 +84,7 @@ class Rates:
             return None
         limit = self._settings.address_per_minute if per_minute is None else per_minute
         counter = Counter(None, "address", address, rate_class, limit)
-        return _decided(await self._count([counter], None))
+        return self._decided(await self._count([counter], None))
 
     async def in_force(self, context: OrganizationContext) -> list[Allowance]:
         """The caller's limits by class."""
@@ -93,6 +94,15 @@ class Rates:
         terms = await self._terms.get(context)
         found = [terms.allowance(caller, one, self._defaults, now) for one in RATE_CLASSES]
         return [allowance for allowance in found if allowance is not None]
+
+    def _decided(self, verdict: Verdict) -> Standing | None:
+        """Of several limits that are reached, the one is told that holds for the longest time."""
+        if verdict.blocked_until is not None:
+            raise _blocked(verdict.blocked_until)
+        if verdict.refused:
+            refusing = (verdict.standings[index] for index in verdict.refused)
+            raise _refused(max(refusing, key=lambda one: one.reset_s), self._clock.now())
+        return min(verdict.standings, key=lambda one: one.remaining, default=None)
 
     async def _count(self, counters: Sequence[Counter], caller: Caller | None) -> Verdict:
         try:
@@ -112,24 +122,32 @@ def _shared_counter(caller: Caller, allowance: Allowance) -> Counter:
     return Counter(caller.organization_id, "organization", "all", "organization", allowance.per_minute)
 
 
-def _decided(verdict: Verdict) -> Standing | None:
-    if verdict.blocked_until is not None:
-        raise _blocked(verdict.blocked_until)
-    if verdict.refused:
-        standing = max((verdict.standings[index] for index in verdict.refused), key=lambda one: one.reset_s)
-        wait_s = max(1, math.ceil(standing.reset_s))
-        raise RateLimited(
-            f"At most {standing.limit} requests in {standing.window_s} seconds. Try again in {wait_s} s.",
-            details={"limit": standing.limit, "window_s": standing.window_s, "retry": wait_s},
-            retry_after_s=wait_s,
-            standing=standing,
-        )
-    return min(verdict.standings, key=lambda one: one.remaining, default=None)
+def _refused(standing: Standing, now: datetime) -> RateLimited:
+    """Details as section 7 of the reference document has them for every limit; `retry` is in seconds."""
+    wait_s = max(1, math.ceil(standing.reset_s))
+    # In whole seconds, and not before the limit is really open again.
+    reset_at = now + timedelta(seconds=wait_s, microseconds=999_999)
+    return RateLimited(
+        f"At most {standing.limit} requests in {standing.window_s} seconds. Try again in {wait_s} s.",
+        details={
+            "current_usage": standing.limit - standing.remaining,
+            "limit": standing.limit,
+            "window_s": standing.window_s,
+            "retry": wait_s,
+            "reset_at": _written(reset_at),
+        },
+        retry_after_s=wait_s,
+        standing=replace(standing, reset_s=float(wait_s)),
+    )
 
 
 def _blocked(until: datetime) -> Blocked:
-    text = until.isoformat(timespec="seconds").replace("+00:00", "Z")
+    text = _written(until)
     return Blocked(
         f"This account or key is blocked until {text}. An administrator of the organization can lift that.",
         details={"blocked_until": text},
     )
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -34,6 +34,11 @@ class KeptTerms:
         self._known: OrderedDict[UUID, tuple[float, RateTerms]] = OrderedDict()
         self._away_until = -math.inf
 
+    @property
+    def keep_s(self) -> float:
+        """Seconds after which every process knows of a change."""
+        return self._keep_s
+
     async def get(self, context: OrganizationContext) -> RateTerms:
         """The organization's terms. A source that is down is not asked again before `keep_s` are over.
 

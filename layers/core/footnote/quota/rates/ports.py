@@ -25,10 +25,10 @@ class RateLimiter(Protocol):
 
 
 class BlockCopies(Protocol):
-    """The copies of blocks that take effect at once."""
+    """The copies of blocks that take effect at once, while processes still remember older terms."""
 
-    async def put(self, organization_id: UUID, subject: Subject, until: datetime) -> None:
-        """Keeps a copy until the block ends; raises `ServiceUnavailable`."""
+    async def put(self, organization_id: UUID, subject: Subject, until: datetime, keep_s: float) -> None:
+        """Keeps a copy for so long, or until the block ends; raises `ServiceUnavailable`."""
         ...
 
     async def remove(self, organization_id: UUID, subject: Subject) -> None:

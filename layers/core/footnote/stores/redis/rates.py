@@ -2,8 +2,9 @@
 
 `t:{organization}:rate:{kind}:{id}:{class}:{window}` is a counter, `t:{organization}:block:{kind}:{id}` a
 block, `p:rate:address:{address}:{class}:{window}` a counter of somebody who has not signed in. Counters end
-with their window, blocks when they are over. The time is the server's. A script that ran twice, because its
-answer was lost, has counted its call twice: the caller gets one call less, never one more.
+with their window, blocks when they are over or every process has read them elsewhere. The time is the
+server's. A script that ran twice, because its answer was lost, has counted its call twice: the caller gets
+one call less, never one more.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ class RedisRateLimiter:
             values += [counter.limit, bucket_us(counter.window_s)]
         return _verdict(counters, await self._redis.run(lambda client: self._run(client, keys, values)))
 
-    async def put(self, organization_id: UUID, subject: Subject, until: datetime) -> None:
+    async def put(self, organization_id: UUID, subject: Subject, until: datetime, keep_s: float) -> None:
         """See `BlockCopies.put`."""
-        name, ends = _block(organization_id, subject), math.ceil(until.timestamp())
-        await self._redis.run(lambda client: client.set(name, str(ends), exat=ends))
+        name, ends = _block(organization_id, subject), str(math.ceil(until.timestamp()))
+        await self._redis.run(lambda client: client.set(name, ends, px=max(1, round(1_000 * keep_s))))
 
     async def remove(self, organization_id: UUID, subject: Subject) -> None:
         """See `BlockCopies.remove`."""
