@@ -43,20 +43,23 @@ class LocalStripe:
         request = urllib.request.Request(f"{self.url}/_config/webhooks/footnote", body, method="POST")
         urllib.request.urlopen(request, timeout=5).close()
 
-    def subscribe(self, organization_id: Any, plan: str = "pro", version: int = 1) -> Any:
+    def subscribe(
+        self, organization_id: Any, plan: str = "pro", version: int = 1, customer: str | None = None
+    ) -> Any:
         """What Stripe has after a payer went through Checkout, with our metadata."""
         metadata = {"organization_id": str(organization_id), "plan": plan, "version": str(version)}
         client = self.client
-        customer = client.v1.customers.create({"name": "Acme", "metadata": metadata})
+        if customer is None:
+            customer = client.v1.customers.create({"name": "Acme", "metadata": metadata}).id
         card: Any = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123"}
         method = client.v1.payment_methods.create({"type": "card", "card": card})
-        client.v1.payment_methods.attach(method.id, {"customer": customer.id})
+        client.v1.payment_methods.attach(method.id, {"customer": customer})
         settings: Any = {"invoice_settings": {"default_payment_method": method.id}}
-        client.v1.customers.update(customer.id, settings)
+        client.v1.customers.update(customer, settings)
         product = client.v1.products.create({"name": plan})
         made: Any = {"product": product.id, "currency": "usd", "interval": "month", "amount": 2900}
         monthly = client.v1.plans.create(made)
-        wanted: Any = {"customer": customer.id, "items": [{"plan": monthly.id}], "metadata": metadata}
+        wanted: Any = {"customer": customer, "items": [{"plan": monthly.id}], "metadata": metadata}
         return client.v1.subscriptions.create(wanted)
 
 
