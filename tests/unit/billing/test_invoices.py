@@ -9,6 +9,7 @@ import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from footnote.billing import BillingProfile, Plan, UsagePrice
 from footnote.billing.invoices import (
@@ -20,6 +21,7 @@ from footnote.billing.invoices import (
     Tallier,
     Tally,
     compose,
+    left_over,
     usage_cents,
 )
 from footnote.billing.invoices.pdf import render
@@ -122,8 +124,67 @@ def test_a_long_invoice_goes_over_pages_with_a_head_on_each():
     texts = [page.get_textpage().get_text_range() for page in pages]
     assert len(texts) > 1
     assert all("FN-2026-000001" in text for text in texts)
+    assert [
+        text for number, text in enumerate(texts, 1) if f"Page {number} of {len(texts)}" not in text
+    ] == []
     assert all("Description" in text for text in texts[:-1])
     assert document().ledger_digest in texts[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("N" * 255, "a\n" * 500),
+        ("N", "\n".join(f"Line {number}" for number in range(60))),
+        ("W" * 255, "W" * 1000),
+        ("株" * 255, "式\n" * 500),
+    ],
+)
+def test_no_address_is_too_long_for_the_page(name, address):
+    found = document(buyer=Party(name, address, "W" * 64, "W" * 255))
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(render(found))).pages)
+    assert text.count(name[0]) >= 255 or len(name) == 1
+    assert found.ledger_digest in text
+
+
+def test_an_address_stands_line_by_line_where_it_has_few():
+    found = document(buyer=Party("Buyer", "Street 1\n12345 Town\nCountry"))
+    text = pypdfium2.PdfDocument(render(found))[0].get_textpage().get_text_range()
+    assert "Street 1\r\n12345 Town\r\nCountry" in text
+
+
+@pytest.mark.parametrize("name", ["ООО «Ёлки» ґ і", "Ελληνική Εταιρεία Α.Ε.", "Škoda ł ř ő", "Công ty Việt"])
+def test_letters_of_europe_are_embedded_and_can_be_selected(name):
+    page = render(document(buyer=Party(name)))
+    assert b"STSong" not in page
+    pdf = pypdfium2.PdfDocument(page)
+    assert name in pdf[0].get_textpage().get_text_range()
+    assert pdf[0].render().to_numpy().tobytes() != (
+        pypdfium2.PdfDocument(render(document(buyer=Party(" "))))[0].render().to_numpy().tobytes()
+    )
+
+
+def test_the_file_says_what_it_is():
+    found = document(seller=Party("Füßnote 株"))
+    told = pypdfium2.PdfDocument(render(found)).get_metadata_dict()
+    assert told["Title"] == "Invoice FN-2026-000001"
+    assert told["Author"] == "Füßnote 株"
+    assert told["Subject"] == "2026-04-01 to 2026-04-30"
+    assert told["CreationDate"] == "D:20260501000000+00'00'"
+
+
+def test_large_amounts_stand_on_one_line():
+    line = Line("usage", "Messages", APRIL, MAY, 99_999_999_999, "messages", 1_048_576_000_000)
+    found = document(lines=(line,), subtotal_cents=10**12, total_cents=10**12)
+    text = pypdfium2.PdfDocument(render(found))[0].get_textpage().get_text_range()
+    for figure in ("999,999,999.99", "1,048,576,000,000", "10,000,000,000.00"):
+        assert figure in text
+
+
+def test_what_is_left_of_included_units_is_included_in_what_comes_late():
+    plan = Plan("pro", 1, "Pro Plan", 0, usage_prices={"messages": {"included": 1200, "cents_per_1000": 5}})
+    assert left_over(plan, document()).usage_price("messages") == UsagePrice(100, cents_per_1000=5)
+    assert left_over(account().plan, document()).usage_price("messages") == UsagePrice(0, cents_per_1000=5)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=20), min_size=1))

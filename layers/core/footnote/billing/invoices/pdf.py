@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -17,6 +18,7 @@ from reportlab.platypus import (
     BaseDocTemplate,
     Flowable,
     Frame,
+    KeepTogether,
     PageTemplate,
     Paragraph,
     Spacer,
@@ -34,18 +36,23 @@ _BAND = colors.HexColor("#f4f6f8")
 _ACCENT = colors.HexColor("#1f4e79")
 _MARGIN = 20 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
-_COLUMNS = (_WIDTH - 115 * mm, 56 * mm, 30 * mm, 29 * mm)
+_COLUMNS = (_WIDTH - 121 * mm, 50 * mm, 38 * mm, 33 * mm)
+# An address of more lines is written as running text.
+_ADDRESS_LINES = 10
 
 
-def _style(size: float, colour: Any = _INK, *, bold: bool = False, right: bool = False) -> ParagraphStyle:
+def _style(
+    size: float, colour: Any = _INK, *, bold: bool = False, right: bool = False, keep: bool = False
+) -> ParagraphStyle:
     return ParagraphStyle(
-        f"{size}-{colour}-{bold}-{right}",
+        f"{size}-{colour}-{bold}-{right}-{keep}",
         fontName=BOLD if bold else REGULAR,
         fontSize=size,
         leading=size * 1.4,
         textColor=colour,
         alignment=TA_RIGHT if right else 0,
         splitLongWords=1,
+        keepWithNext=keep,
     )
 
 
@@ -53,39 +60,60 @@ def render(document: InvoiceDocument) -> bytes:
     """The PDF file."""
     register_fonts()
     target = BytesIO()
-    page = _Page(document)
     frame = Frame(_MARGIN, 24 * mm, _WIDTH, A4[1] - 46 * mm, 0, 0, 0, 0)
     template = BaseDocTemplate(
         target,
         pagesize=A4,
         title=f"Invoice {document.number}",
-        author=_latin(document.seller.name),
-        subject=f"{_date(document.period_start)} to {_date(document.period_end)}",
+        author=document.seller.name,
+        subject=f"{_date(document.period_start)} to {_date(document.period_end, last=True)}",
         creator="Footnote",
         invariant=1,
     )
-    template.addPageTemplates(PageTemplate(frames=[frame], onPage=page.decorate))
-    template.build(list(_story(document)))
+    template.addPageTemplates(PageTemplate(frames=[frame], onPage=_band))
+    template.build(list(_story(document)), canvasmaker=partial(_Pages, document=document))
     return target.getvalue()
 
 
-class _Page:
-    """What stands on every page: the seller above, number and page below."""
+class _Pages(Canvas):  # type: ignore[misc] # reportlab has no types
+    """Writes below each page its number and how many there are, when all are known.
 
-    def __init__(self, document: InvoiceDocument) -> None:
-        self._document = document
+    Args:
+        document: The invoice; the file is as old as it.
+    """
 
-    def decorate(self, canvas: Canvas, template: BaseDocTemplate) -> None:
-        canvas.saveState()
-        canvas.setFillColor(_ACCENT)
-        canvas.rect(0, A4[1] - 5 * mm, A4[0], 5 * mm, stroke=0, fill=1)
-        canvas.setStrokeColor(_RULE)
-        canvas.line(_MARGIN, 18 * mm, A4[0] - _MARGIN, 18 * mm)
-        canvas.setFillColor(_SOFT)
-        canvas.setFont(REGULAR, 7)
-        canvas.drawString(_MARGIN, 13.5 * mm, f"Invoice {self._document.number}")
-        canvas.drawRightString(A4[0] - _MARGIN, 13.5 * mm, f"Page {template.page}")
-        canvas.restoreState()
+    def __init__(self, *arguments: Any, document: InvoiceDocument, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        issued_at = document.issued_at.astimezone(UTC)
+        self.setDateFormatter(lambda *_: issued_at.strftime("D:%Y%m%d%H%M%S+00'00'"))
+        self._number = document.number
+        self._finished: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:  # noqa: N802 - reportlab's name
+        self._finished.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        for number, page in enumerate(self._finished, 1):
+            self.__dict__.update(page)
+            self._foot(f"Page {number} of {len(self._finished)}")
+            super().showPage()
+        super().save()
+
+    def _foot(self, place: str) -> None:
+        self.setStrokeColor(_RULE)
+        self.line(_MARGIN, 18 * mm, A4[0] - _MARGIN, 18 * mm)
+        self.setFillColor(_SOFT)
+        self.setFont(REGULAR, 7)
+        self.drawString(_MARGIN, 13.5 * mm, f"Invoice {self._number}")
+        self.drawRightString(A4[0] - _MARGIN, 13.5 * mm, place)
+
+
+def _band(canvas: Canvas, _: BaseDocTemplate) -> None:
+    canvas.saveState()
+    canvas.setFillColor(_ACCENT)
+    canvas.rect(0, A4[1] - 5 * mm, A4[0], 5 * mm, stroke=0, fill=1)
+    canvas.restoreState()
 
 
 def _story(document: InvoiceDocument) -> Iterable[Flowable]:
@@ -95,9 +123,9 @@ def _story(document: InvoiceDocument) -> Iterable[Flowable]:
     yield Spacer(1, 9 * mm)
     yield _lines(document)
     yield Spacer(1, 3 * mm)
-    yield _totals(document)
+    yield KeepTogether(_totals(document))
     yield Spacer(1, 10 * mm)
-    yield Paragraph("Payment", _style(8, _SOFT, bold=True))
+    yield Paragraph("Payment", _style(8, _SOFT, bold=True, keep=True))
     yield Paragraph(markup(f"{document.payment_terms} Please quote {document.number}."), _style(9))
     yield Spacer(1, 6 * mm)
     yield Paragraph(_small_print(document), _style(6.5, _SOFT))
@@ -127,11 +155,15 @@ def _head(document: InvoiceDocument) -> Table:
 
 def _parties(document: InvoiceDocument) -> Table:
     cells = [_party("From", document.seller), _party("Billed to", document.buyer)]
-    return Table([cells], colWidths=(_WIDTH / 2, _WIDTH / 2), style=_plain())
+    # Whatever is written there, the cells go on to another page rather than fail.
+    return Table([cells], colWidths=(_WIDTH / 2, _WIDTH / 2), style=_plain(), splitInRow=1)
 
 
 def _party(title: str, party: Party) -> list[Paragraph]:
-    facts = [*party.address.splitlines(), f"Tax ID {party.tax_id}" if party.tax_id else "", party.email]
+    address = party.address.splitlines()
+    if len(address) > _ADDRESS_LINES:
+        address = [", ".join(line.strip() for line in address if line.strip())]
+    facts = [*address, f"Tax ID {party.tax_id}" if party.tax_id else "", party.email]
     return [
         Paragraph(title, _style(8, _SOFT, bold=True)),
         Paragraph(markup(party.name), _style(10, bold=True)),
@@ -162,9 +194,8 @@ def _lines(document: InvoiceDocument) -> Table:
 def _row(line: Line) -> list[Any]:
     description = [Paragraph(markup(line.description), _style(9))]
     if line.late_units:
-        description.append(
-            Paragraph(f"{line.late_units:,} recorded late, for the period before", _style(7, _SOFT))
-        )
+        late = f"{line.late_units:,} of the period before".replace("-", "−")
+        description.append(Paragraph(late, _style(7, _SOFT)))
     is_usage = line.kind == "usage"
     about = _price(line) if is_usage else f"{_date(line.starts_at)} – {_date(line.ends_at, last=True)}"
     units = f"{line.units:,}".replace("-", "−") if line.units is not None else ""
@@ -204,7 +235,7 @@ def _totals(document: InvoiceDocument) -> Table:
             ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
         ]
     )
-    return Table(cells, colWidths=(_WIDTH - 85 * mm, 45 * mm, 40 * mm), style=style)
+    return Table(cells, colWidths=(_WIDTH - 100 * mm, 45 * mm, 55 * mm), style=style)
 
 
 def _small_print(document: InvoiceDocument) -> str:
@@ -233,7 +264,3 @@ def _date(at: datetime, *, last: bool = False) -> str:
 def _money(cents: int) -> str:
     sign = "−" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02}"
-
-
-def _latin(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("latin-1")
