@@ -26,10 +26,22 @@ from functions.chat.streaming import EventStreamResponse, frames, repeated
 questions = APIRouter(prefix="/chat", tags=["Chat"], route_class=limited("chat"))
 conversations = APIRouter(prefix="/chat", tags=["Chat"], route_class=limited())
 
+_EVENT = {
+    "description": "One event of the stream.",
+    "type": "object",
+    "properties": {
+        "event": {
+            "type": "string",
+            "enum": ["retrieval", "token", "citation", "restart", "usage", "done", "error"],
+        },
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
 _STREAM = {
     "description": "The answer; with `stream` the events `retrieval`, `token`, `citation`, `restart`,"
     " `usage`, and last `done` or `error`.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": _EVENT}},
 }
 _PAGE = {
     "description": "The explanation; a page with `Accept: text/html` or `format=html`.",
