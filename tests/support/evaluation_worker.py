@@ -29,9 +29,8 @@ from footnote.platform.settings import (
 )
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
-from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.secrets.extension import StaticSecrets
-from tests.support.metering import FixedPrices
+from tests.support.charging import charges_of
 
 USED: dict[Kind, int] = {"input_tokens": 900, "cached_tokens": 400, "output_tokens": 30, "rerank_calls": 2}
 """What an answer is said to have used."""
@@ -90,8 +89,7 @@ def evaluator(database: Database, pause_s: float, log: Path | None, **settings: 
     subject = SlowSubject(pause_s, log)
     store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
     every = MEASURED.model_copy(update={"evaluation": limits})
-    quota = PostgresQuotaStore(database, "enterprise")
-    charges = QuestionCharges(store, quota, FixedPrices(), every)
+    charges = QuestionCharges(store, charges_of(database), every)
     return Evaluator(store, lambda overrides: subject, charges, limits, SystemClock())
 
 

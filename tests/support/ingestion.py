@@ -31,7 +31,7 @@ from footnote.stores.postgres.documents import PostgresDocumentStore
 from footnote.stores.postgres.ingestion import PostgresIngestionStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.postgres.search import PostgresSearchStore
-from tests.support.metering import FixedPrices
+from tests.support.charging import charges_of
 
 BUCKET = "documents"
 DIMENSION = 384
@@ -154,15 +154,14 @@ class World:
         self.retriever = Retriever(self.search, self.embedder, RetrievalSettings(), SystemClock())
         self.ingestion = self.make_ingestion()
 
-    def make_ingestion(self, **replaced: Any) -> Ingestion:
+    def make_ingestion(self, *, quota: Any = None, **replaced: Any) -> Ingestion:
         parts: dict[str, Any] = {
             "store": self.store,
             "objects": self.bucket,
             "embedder": self.embedder,
             "parse": self.parse,
             "chunk": chunk,
-            "quota": self.quota,
-            "prices": FixedPrices(),
+            "charges": charges_of(self.database, store=quota or self.quota),
             "settings": self.settings,
             "bucket": BUCKET,
         }

@@ -6,11 +6,11 @@ Two rules hold however it ends: no charge without a result, and no result withou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from footnote.billing.metering import Cost, highest_cost, used_lines
 from footnote.billing.prices import PriceList, Prices
@@ -21,7 +21,9 @@ from footnote.platform.tasks import uninterrupted
 from footnote.quota import (
     Admission,
     Denial,
+    Denied,
     Hold,
+    HoldRequest,
     Meter,
     QuotaUnavailable,
     Replayed,
@@ -30,6 +32,8 @@ from footnote.quota import (
     Used,
     Work,
 )
+
+_Admitted = TypeVar("_Admitted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,9 @@ class Charge:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.is_settled:
+        # A process that is about to end has no time for it: the hold ends by itself.
+        ends = kind is not None and not issubclass(kind, Exception | asyncio.CancelledError | GeneratorExit)
+        if not (self.is_settled or ends):
             await self.release()
 
 
@@ -193,27 +199,56 @@ class Charges:
             QuotaUnavailable: It cannot be known what may be used, or what it costs.
             FootnoteError: See `Admission.admit`.
         """
-        try:
-            prices = await self._prices.current()
-        except ServiceUnavailable as error:
-            raise QuotaUnavailable(
-                "It cannot be known right now what this would cost. Nothing was done and nothing is charged."
-            ) from error
+        prices = await self._current_prices()
 
         def fewer(denials: tuple[Denial, ...]) -> dict[Meter, int] | None:
             less = lesser(denials, prices) if lesser else None
             return less.units(prices) if less else None
 
         work = Work(asked.feature, bounds.units(prices), asked.request, asked.key, asked.limit_s)
-        admitting = asyncio.ensure_future(self._admission.admit(context, work, fewer))
-        try:
-            admitted = await asyncio.shield(admitting)
-        except asyncio.CancelledError:
-            with suppress(FootnoteError):
-                late = await admitting
-                if isinstance(late, Hold):
-                    await self._admission.release(context, late)
-            raise
+        admitted = await self._admitted(context, self._admission.admit(context, work, fewer))
         if isinstance(admitted, Replayed):
             return admitted
         return Charge(self._admission, context, admitted, prices)
+
+    async def open_fenced(
+        self, context: OrganizationContext, prepare: Callable[[PriceList], Awaitable[HoldRequest]]
+    ) -> Charge | Denied:
+        """A charge for work that is fenced by itself; the transaction that stores its result settles it.
+
+        Args:
+            context: The organization, and the member for whom it is done.
+            prepare: As for `Admission.admit_fenced`, at these prices.
+
+        Raises:
+            Conflict: Others reserve for the same work again and again.
+            ServiceUnavailable: It cannot be known what may be used, or what it costs.
+        """
+        prices = await self._current_prices()
+        admitting = self._admission.admit_fenced(context, lambda: prepare(prices))
+        admitted = await self._admitted(context, admitting)
+        if isinstance(admitted, Denied):
+            return admitted
+        return Charge(self._admission, context, admitted, prices)
+
+    async def _current_prices(self) -> PriceList:
+        try:
+            return await self._prices.current()
+        except ServiceUnavailable as error:
+            raise QuotaUnavailable(
+                "It cannot be known right now what this would cost. Nothing was done and nothing is charged."
+            ) from error
+
+    async def _admitted(
+        self, context: OrganizationContext, admitting: Coroutine[Any, Any, _Admitted]
+    ) -> _Admitted:
+        """What came of it. A hold that is made for work that was cancelled meanwhile is given back."""
+        task = asyncio.ensure_future(admitting)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with suppress(FootnoteError):
+                late = await task
+                if isinstance(late, Hold):
+                    await self._admission.release(context, late)
+            raise

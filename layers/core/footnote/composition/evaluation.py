@@ -63,7 +63,7 @@ class Evaluation(Variants):
         from footnote.evaluation.charging import QuestionCharges
         from footnote.evaluation.evaluator import Evaluator
 
-        charges = QuestionCharges(self.run_store, self.quota_store, self.prices, self.settings)
+        charges = QuestionCharges(self.run_store, self.charges, self.settings)
         return Evaluator(
             self.run_store, self.evaluation_subject, charges, self.settings.evaluation, self.clock
         )

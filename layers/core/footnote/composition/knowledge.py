@@ -50,8 +50,7 @@ class Knowledge(Caching):
             embedder=JoiningEmbedder(self.embedder, settings.embedding.batch_size),
             parse=parse,
             chunk=chunk,
-            quota=self.quota_store,
-            prices=self.prices,
+            charges=self.charges,
             settings=settings.ingestion,
             bucket=settings.storage.bucket,
         )

@@ -7,21 +7,14 @@ are what a budget that is nearly spent switches off first.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from footnote.billing import ANY, Bounds, PriceList, Prices, used_lines
+from footnote.billing import ANY, Bounds, Charge, Charges, PriceList
 from footnote.evaluation.models import GoldenQuestion, Lease, PendingQuestion
 from footnote.evaluation.ports import RunQueue
 from footnote.knowledge import rerank_calls
-from footnote.models import ModelUsage, collecting_usage
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import ServiceUnavailable
-from footnote.platform.logging import get_logger
 from footnote.platform.settings import Settings
 from footnote.quota import (
     SAVING,
@@ -31,15 +24,8 @@ from footnote.quota import (
     HoldRequest,
     Meter,
     PlatformBudgetExceeded,
-    QuotaStore,
-    Reserved,
-    Settlement,
     Terms,
-    Used,
-    reserve_fenced,
 )
-
-logger = get_logger("evaluator")
 
 FEATURE = "evaluation"
 _OWN_BUDGET = (
@@ -65,89 +51,45 @@ class Paused(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class OpenHold:
-    """A reservation for one question, and what was used of it so far."""
-
-    reserved: Reserved
-    prices: PriceList
-    usage: ModelUsage
-
-    @property
-    def used(self) -> tuple[Used, ...]:
-        """What models were used for, with its cost."""
-        return used_lines(self.usage, self.prices)
-
-    def settlement(self) -> Settlement:
-        """What is recorded with the question's result."""
-        return Settlement(self.reserved.hold_id, self.reserved.attempt, self.used, self.prices.version)
-
-
 class QuestionCharges:
     """Reserves for questions.
 
     Args:
         queue: The runs, whose fences decide whose a hold is.
-        quota: Holds.
-        prices: What models cost.
+        charges: Opens charges of anything.
         settings: What bounds a question's use of models.
     """
 
-    def __init__(self, queue: RunQueue, quota: QuotaStore, prices: Prices, settings: Settings) -> None:
+    def __init__(self, queue: RunQueue, charges: Charges, settings: Settings) -> None:
         self._queue = queue
-        self._quota = quota
-        self._prices = prices
+        self._charges = charges
         self._settings = settings
 
-    @asynccontextmanager
-    async def hold(
-        self, context: OrganizationContext, lease: Lease, pending: PendingQuestion
-    ) -> AsyncIterator[OpenHold]:
-        """A hold for what the block asks, which ends with the result that settles it.
-
-        If the block fails, everything is given back, and what it has cost goes to the internal ledger.
+    async def open(self, context: OrganizationContext, lease: Lease, pending: PendingQuestion) -> Charge:
+        """A charge of what asking the question uses; the transaction that stores its result settles it.
 
         Raises:
             Paused: A limit does not allow it, or the budget's stage does not.
             ServiceUnavailable: It cannot be known what may be used.
             Conflict: The lease is lost.
         """
-        prices = await self._prices.current()
-        reserved = await self._reserve(context, lease, pending, prices)
-        if SAVING & {reserved.stage, reserved.platform_stage}:
-            await self._quota.release(context, reserved.hold_id, reserved.attempt)
-            raise Paused(_OWN_BUDGET if reserved.stage in SAVING else _PLATFORM_BUDGET)
-        with collecting_usage() as usage:
-            hold = OpenHold(reserved, prices, usage)
-            try:
-                yield hold
-            except (Exception, asyncio.CancelledError):
-                await self._release(context, hold)
-                raise
-
-    async def _reserve(
-        self, context: OrganizationContext, lease: Lease, pending: PendingQuestion, prices: PriceList
-    ) -> Reserved:
         hold_id = hold_id_of(lease.run.id, pending.position)
-        units = bounds(self._settings, pending.question).units(prices)
         digest = hashlib.sha256(f"{lease.run.id}:{pending.position}".encode()).digest()
-        request = HoldRequest(hold_id, digest, FEATURE, units, self._settings.evaluation.hold_s)
+        most = bounds(self._settings, pending.question)
 
-        async def prepare() -> HoldRequest:
+        async def prepare(prices: PriceList) -> HoldRequest:
             await self._queue.prepare_hold(context, lease, hold_id)
-            return request
+            hold_s = self._settings.evaluation.hold_s
+            return HoldRequest(hold_id, digest, FEATURE, most.units(prices), hold_s)
 
-        answer = await reserve_fenced(self._quota, context, prepare)
-        if isinstance(answer, Denied):
-            raise Paused(_refusal(answer.denials[0], answer.plan))
-        return answer
-
-    async def _release(self, context: OrganizationContext, hold: OpenHold) -> None:
-        cost = sum(used.cost_micro_usd for used in hold.used)
-        try:
-            await self._quota.release(context, hold.reserved.hold_id, hold.reserved.attempt, cost)
-        except ServiceUnavailable:
-            logger.warning("a hold could not be released; it ends by itself")
+        charge = await self._charges.open_fenced(context, prepare)
+        if isinstance(charge, Denied):
+            raise Paused(_refusal(charge.denials[0], charge.plan))
+        reserved = charge.hold.reserved
+        if SAVING & {reserved.stage, reserved.platform_stage}:
+            await charge.release()
+            raise Paused(_OWN_BUDGET if reserved.stage in SAVING else _PLATFORM_BUDGET)
+        return charge
 
 
 def hold_id_of(run_id: UUID, position: int) -> UUID:

@@ -16,6 +16,7 @@ from footnote.evaluation.models import Lease, PendingQuestion
 from footnote.evaluation.ports import RunQueue, Subject, Subjects
 from footnote.evaluation.scoring import score
 from footnote.evaluation.summary import summarise
+from footnote.models import collecting_usage
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, FootnoteError, ServiceUnavailable
@@ -136,10 +137,12 @@ class Evaluator:
 
     async def _ask(self, subject: Subject, work: _Work, pending: PendingQuestion) -> None:
         context, lease = work.context, work.lease
-        async with self._charges.hold(context, lease, pending) as hold:
-            result = score(await ask(subject, context, pending.question, self._clock))
-            charge = hold.settlement()
-            await self._queue.save(context, lease, pending.position, result, self._settings.lease_s, charge)
+        async with await self._charges.open(context, lease, pending) as charge:
+            with collecting_usage(charge.usage):
+                result = score(await ask(subject, context, pending.question, self._clock))
+            used, lease_s = charge.settlement({}), self._settings.lease_s
+            await self._queue.save(context, lease, pending.position, result, lease_s, used)
+            charge.is_settled = True
         work.attempts = 1
 
     async def _interrupted(self, work: _Work, reason: str, done: dict[str, int]) -> None:

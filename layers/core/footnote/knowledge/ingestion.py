@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from footnote.billing import Prices
-from footnote.knowledge.charging import IngestionCharges, Need, OpenHold, Refused
+from footnote.billing import Charge, Charges
+from footnote.knowledge.charging import IngestionCharges, Need, Refused
 from footnote.knowledge.ingestion_failures import (
     DEFECT,
     DEPENDENCY,
@@ -43,12 +43,11 @@ from footnote.knowledge.ports import (
     StoredObject,
     Superseded,
 )
-from footnote.models import Embedder, EmbeddingModel
+from footnote.models import Embedder, EmbeddingModel, collecting_usage
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict, FootnoteError, ModelUnavailable, ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.settings import IngestionSettings
-from footnote.quota import QuotaStore
 
 logger = get_logger("ingestion")
 
@@ -76,8 +75,7 @@ class Ingestion:
         embedder: Turns chunks into vectors.
         parse: Reads a file in a confined process.
         chunk: Cuts a parsed document.
-        quota: What may be used.
-        prices: What embedding costs.
+        charges: What may be used, and what it costs.
         settings: Limits.
         bucket: The only bucket whose events count.
     """
@@ -90,8 +88,7 @@ class Ingestion:
         embedder: Embedder,
         parse: Parser,
         chunk: Chunker,
-        quota: QuotaStore,
-        prices: Prices,
+        charges: Charges,
         settings: IngestionSettings,
         bucket: str,
     ) -> None:
@@ -102,7 +99,7 @@ class Ingestion:
         self._chunk = chunk
         self._settings = settings
         self._bucket = bucket
-        self._charges = IngestionCharges(store, quota, prices, settings.hold_s)
+        self._charges = IngestionCharges(store, charges, settings.hold_s)
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def ingest(self, event: ObjectEvent) -> None:
@@ -237,11 +234,12 @@ class Ingestion:
         missing = await self._missing(work, chunks, model)
         tokens = sum(chunk.token_count + _SPECIAL_TOKENS for chunk in missing)
         need = Need(description.size, tokens, model.name)
-        async with self._charges.hold(work.context, work.job, need) as hold:
-            await self._store_batches(work, description, missing, hold)
+        async with await self._charges.open(work.context, work.job, need) as charge:
+            with collecting_usage(charge.usage):
+                await self._store_batches(work, description, missing, charge)
 
     async def _store_batches(
-        self, work: _Work, description: _Description, missing: Sequence[ChunkDraft], hold: OpenHold
+        self, work: _Work, description: _Description, missing: Sequence[ChunkDraft], charge: Charge
     ) -> None:
         """Embeds and stores batch by batch; activates with the last one."""
         batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)] or [[]]
@@ -260,8 +258,9 @@ class Ingestion:
                 await self._store.stage(work.context, work.job, version, batch, vectors)
                 work.progress = Progress(Stage.EMBEDDED, *description.units, batch[-1].ordinal + 1)
             else:
-                charge = hold.settlement()
-                await self._store.activate(work.context, work.job, version, batch, vectors, charge)
+                settlement = charge.settlement({})
+                await self._store.activate(work.context, work.job, version, batch, vectors, settlement)
+                charge.is_settled = True
 
     async def _missing(
         self, work: _Work, chunks: Sequence[ChunkDraft], model: EmbeddingModel

@@ -13,7 +13,6 @@ from footnote.quota.errors import (
     TooManyAtOnce,
 )
 from footnote.quota.events import Consumer, Delivery, Event, EventMismatch, StillDelivering
-from footnote.quota.fencing import reserve_fenced
 from footnote.quota.meters import CAPPED, PERIODS, WARN_AT, Meter
 from footnote.quota.models import (
     Denial,
@@ -73,5 +72,4 @@ __all__ = [
     "Used",
     "Window",
     "Work",
-    "reserve_fenced",
 ]

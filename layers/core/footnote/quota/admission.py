@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import FootnoteError, ServiceUnavailable
+from footnote.platform.errors import Conflict, FootnoteError, ServiceUnavailable
 from footnote.platform.ids import new_id
 from footnote.platform.logging import get_logger
 from footnote.quota.errors import (
@@ -50,6 +50,8 @@ _Answer = TypeVar("_Answer")
 _CHARGED = frozenset({"settled", "late"})
 # What is left may shrink again before less is asked for.
 _LESSER_TRIES = 3
+# A worker that has lost fenced work may still reserve once after its hold was ended.
+_FENCED_TRIES = 3
 Lesser = Callable[[tuple[Denial, ...]], Mapping[Meter, int] | None]
 _WINDOWS = {
     Meter.MESSAGES: "Monthly message",
@@ -153,6 +155,31 @@ class Admission:
                 "This idempotency key was used for another request. Send each request with a key of its own."
             )
         raise self._refusal(reservation)
+
+    async def admit_fenced(
+        self, context: OrganizationContext, prepare: Callable[[], Awaitable[HoldRequest]]
+    ) -> Hold | Denied:
+        """Reserves for work of which one worker at a time is the owner, and its hold's as well.
+
+        Args:
+            context: The organization, and the member for whom it is done.
+            prepare: Makes sure that the work is the caller's, ends the open hold of an earlier owner, and
+                says what is to be reserved.
+
+        Raises:
+            Conflict: Others reserve for the same work again and again.
+            QuotaUnavailable: The store is down.
+        """
+        for _ in range(_FENCED_TRIES):
+            answer = await self._reserve(context, await prepare())
+            if isinstance(answer, Reserved):
+                return Hold(answer, is_repeatable=False)
+            if isinstance(answer, Denied):
+                return answer
+            if not isinstance(answer, InProgress):
+                problem = f"the hold of unfinished work is closed: {type(answer).__name__}"
+                raise RuntimeError(problem)  # noqa: TRY004 - no argument has a wrong type
+        raise Conflict("Another worker has reserved for the same work.", retry_after_s=1)
 
     async def settle(self, context: OrganizationContext, settlement: Settlement) -> bool:
         """Records what was used, where no other store does it in its own transaction.
