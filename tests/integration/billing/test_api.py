@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 
+import psycopg
 import pypdfium2
 import pytest
 
@@ -233,6 +234,7 @@ async def test_another_time_zone_holds_from_the_next_month_without_overlap(
     assert (answer["time_zone"], answer["next_time_zone"]) == ("UTC", "Asia/Tokyo")
     from_then = datetime(2026, 4, 30, 15, tzinfo=UTC)
     assert datetime.fromisoformat(answer["next_time_zone_from"]) == from_then
+    assert datetime.fromisoformat(answer["month_ends_at"]) == MAY
     times.travel(from_then)
     assert (await services.biller.work(30))["advanced"] == 1
     await use(services, owner)
@@ -248,9 +250,63 @@ async def test_another_time_zone_holds_from_the_next_month_without_overlap(
     ]
     after = (await api.call(owner, "GET", "/billing/profile")).json()
     assert (after["time_zone"], after["next_time_zone"]) == ("Asia/Tokyo", None)
+    assert datetime.fromisoformat(after["month_ends_at"]) == datetime(2026, 5, 31, 15, tzinfo=UTC)
+
+
+async def test_a_time_zone_in_the_west_makes_the_month_longer_and_gives_no_second_quota(
+    services, api, owner, times, module_database
+):
+    times.travel(APRIL.replace(day=20))
+    answer = (await api.call(owner, "PUT", "/billing/profile", {"time_zone": "Pacific/Pago_Pago"})).json()
+    from_then = datetime.fromisoformat(answer["next_time_zone_from"])
+    assert from_then == MAY.replace(hour=11)
+    times.travel(MAY.replace(hour=1))
+    await use(services, owner, 100)
+    times.travel(from_then)
+    assert (await services.biller.work(30))["advanced"] == 1
+    denied = await services.quota_store.reserve(
+        owner, HoldRequest(new_id(), b"h" * 32, "chat", {Meter.MESSAGES: 1}, 60)
+    )
+    june = datetime(2026, 6, 1, 11, tzinfo=UTC)
+    assert [one.reset_at for one in denied.denials] == [june]
+    after = (await api.call(owner, "GET", "/billing/profile")).json()
+    assert (after["time_zone"], datetime.fromisoformat(after["month_ends_at"])) == ("Pacific/Pago_Pago", june)
+    times.travel(june)
+    await use(services, owner, 100)
+    windows = rows_of(
+        module_database.superuser_dsn,
+        "SELECT window_start, window_end, committed FROM quota.windows WHERE organization_id = %(o)s"
+        " AND subject = %(o)s AND meter = 'messages' ORDER BY window_start",
+        o=owner.organization_id,
+    )
+    assert [tuple(one.values()) for one in windows] == [
+        (MAY, june, 100),
+        (june, datetime(2026, 7, 1, 11, tzinfo=UTC), 100),
+    ]
+
+
+async def test_a_profile_is_written_after_a_change_of_time_zone_that_is_under_way(
+    services, api, owner, times, module_database
+):
+    """The old time zone is asked for again while the biller brings in the new one: it comes back later."""
+    times.travel(APRIL.replace(day=20))
+    await api.call(owner, "PUT", "/billing/profile", {"time_zone": "Asia/Tokyo"})
+    times.travel(MAY)
+    names = {"id": str(owner.organization_id)}
+    with psycopg.connect(module_database.superuser_dsn) as biller:
+        biller.execute("SELECT set_config('app.organization_id', %(id)s, true)", names)
+        biller.execute("SELECT pg_advisory_xact_lock(hashtextextended('billing:' || %(id)s, 0))", names)
+        biller.execute("SELECT billing.entitle('free', 1, '{}', '{}', '[]')")
+        biller.execute("SELECT billing.change_time_zone('Asia/Tokyo')")
+        asked = asyncio.create_task(api.call(owner, "PUT", "/billing/profile", {"time_zone": "UTC"}))
+        await asyncio.wait([asked], timeout=0.5)
+        biller.commit()
+    answer = (await asked).json()
+    assert (answer["time_zone"], answer["next_time_zone"]) == ("Asia/Tokyo", "UTC")
 
 
 MOMENT = "2026-04-01T00:00:00+00:00"
+NUL = "small\x00"
 
 
 def _cursor(*fields):
@@ -280,6 +336,7 @@ def _cursor(*fields):
             f"usage/export?cursor={_cursor('0001-01-01T00:00:00+23:59', str(new_id()), 1, 'messages', '')}",
             None,
         ),
+        ("GET", f"usage/export?cursor={_cursor(MOMENT, str(new_id()), 1, 'messages', NUL)}", None),
         ("GET", "usage?from=0001-01-01&to=9999-12-31", None),
     ],
 )

@@ -103,6 +103,34 @@ async def test_billers_at_the_same_time_do_each_step_once(migrated_database, tim
         await database.close()
 
 
+async def test_trouble_with_one_organization_keeps_no_other_waiting(migrated_database, times, caplog):
+    """Whatever is wrong with its rows: the others' periods end, and its own when it is mended."""
+    database = open_database(migrated_database)
+    first, *_ = await subscribe(database, migrated_database, times)
+    in_the_way = {"o": first.organization_id}
+    rows(
+        migrated_database.superuser_dsn,
+        "INSERT INTO billing.periods"
+        " (organization_id, period_start, period_end, plan, plan_version, provider, invoice_id)"
+        " SELECT organization_id, period_start, period_end, 'pro', 1, 'manual', organization_id"
+        " FROM billing.subscriptions WHERE organization_id = %(o)s RETURNING 1",
+        **in_the_way,
+    )
+    done = await biller(database).work(60)
+    others = ORGANIZATIONS - 1
+    assert (done["failed"], done["advanced"], done["invoices"]) == (1, others * MONTHS, others * MONTHS)
+    assert [one.code for one in caplog.records if one.msg == "billing failed"] == ["UniqueViolation"]
+    rows(
+        migrated_database.superuser_dsn,
+        "DELETE FROM billing.periods WHERE organization_id = %(o)s RETURNING 1",
+        **in_the_way,
+    )
+    done = await biller(database).work(60)
+    assert (done["failed"], done["advanced"], done["invoices"]) == (0, MONTHS, MONTHS)
+    assert_invoiced_once(migrated_database)
+    await database.close()
+
+
 async def test_an_issued_invoice_cannot_be_changed(migrated_database, times):
     database = open_database(migrated_database)
     await subscribe(database, migrated_database, times)

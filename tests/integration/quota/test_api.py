@@ -133,6 +133,8 @@ async def test_a_rate_above_the_plans_is_refused_and_one_that_shuts_everybody_ou
     assert "for the organization" in (await refusal(**mine, rate_class="organization"))["message"]
     past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     assert "past" in (await refusal(expires_at=past))["message"]
+    far = (datetime.now(UTC) + timedelta(days=3661)).isoformat()
+    assert "ten years" in (await refusal(expires_at=far))["message"]
     assert "per_minute" in (await refusal(per_minute=-1))["message"]
 
 
@@ -162,6 +164,18 @@ async def test_a_block_holds_at_once_in_every_process(api, make_process, serve, 
     assert (await api.call(owner, "DELETE", f"/quota/blocks{query}")).status_code == 204
     assert (await api.call(member, "GET", "/quota")).status_code == 200
     assert (await api.call(owner, "DELETE", f"/quota/blocks{query}")).status_code == 404
+
+
+async def test_rates_end_within_ten_years_and_blocks_within_one(api, owner, member):
+    rate = {"kind": "organization", "rate_class": "chat", "per_minute": 5}
+    far = (datetime.now(UTC) + timedelta(days=3659)).isoformat()
+    assert (await api.call(owner, "PUT", "/quota/rates", {**rate, "expires_at": far})).status_code == 200
+    block = {"kind": "user", "id": str(member.user_id), "reason": "Abuse"}
+    year_s = 366 * 24 * 3600
+    answer = await api.call(owner, "PUT", "/quota/blocks", {**block, "duration_s": year_s + 1})
+    assert (answer.status_code, "duration_s" in answer.json()["message"]) == (422, True)
+    answer = await api.call(owner, "PUT", "/quota/blocks", {**block, "duration_s": year_s})
+    assert answer.status_code == 200, answer.text
 
 
 async def test_a_block_survives_a_flush_of_redis(api, process, make_process, serve, owner, member):
