@@ -3,6 +3,7 @@
 What the owner may do must look to everybody else as if there were no such thing.
 """
 
+import json
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -157,6 +158,23 @@ def test_a_foreign_id_finds_nothing_in_what_is_ones_own(people):
         runs = http.get("/evaluations/runs", params={"set_id": ids["set_id"]}).json()
         found[name] = len(search["results"]), verdict["verdict"]["cause"], len(runs["runs"])
     assert found == {"own": (1, "found", 1), "strange": (0, "not_there", 0)}
+
+
+def test_who_one_is_cannot_be_said_in_a_header(people):
+    """The functions read this header where an adapter stands before them, which sets it anew."""
+    own, strange, ids = people
+    claims = {"organization_id": ids["organization_id"], "user_id": ids["user_id"], "role": "owner"}
+    claims["permissions"] = "chat:read,documents:read,evaluation:read,billing:read,organization:read"
+    forged = {"x-amzn-request-context": json.dumps({"authorizer": claims, "requestId": "forged"})}
+    for path in (
+        "chat/sessions/{session_id}/messages",
+        "documents/{document_id}",
+        "evaluations/sets/{set_id}",
+    ):
+        assert own.get(path.format(**ids)).status_code == 200
+        assert strange.get(path.format(**ids), headers=forged).status_code == 404
+        assert httpx.get(f"{own.base_url}/{path.format(**ids)}", headers=forged).status_code == 401
+    assert strange.get("/users/me", headers=forged).json()["user"]["user_id"] != ids["user_id"]
 
 
 def test_a_foreign_id_looks_like_a_missing_one_and_changes_nothing(people):
