@@ -76,13 +76,14 @@ class BudgetBody(BaseModel):
     def of(cls, budget: Budget) -> Self:
         """The budget as the API shows it."""
         terms, held = budget.terms, budget.override
+        override = OverrideBody.model_validate(held, from_attributes=True) if held else None
         return cls(
             amount_micro_usd=terms.amount or 0,
             hard_stop=terms.hard_stop,
             stop_on_projection=terms.stop_on_projection,
             notify=terms.notify,
             stage=budget.stage,
-            override=OverrideBody(stage=held.stage, until=held.until, reason=held.reason) if held else None,
+            override=override,
             window_start=budget.window_start,
             window_end=budget.window_end,
             spent_micro_usd=budget.spent,
@@ -106,16 +107,7 @@ class BudgetEventBody(BaseModel):
     @classmethod
     def of(cls, event: BudgetEvent) -> Self:
         """The event as the API shows it."""
-        return cls(
-            number=event.number,
-            kind=event.kind,
-            user_id=event.user_id,
-            from_stage=event.from_stage,
-            to_stage=event.to_stage,
-            reason=event.reason,
-            figures=event.figures,
-            at=event.at,
-        )
+        return cls.model_validate(event, from_attributes=True)
 
 
 class BudgetEventList(BaseModel):

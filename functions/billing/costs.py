@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
@@ -13,6 +11,7 @@ from pydantic import BaseModel
 
 from footnote.billing.costs import CostGroup, CostReport, GroupBy, Totals
 from footnote.billing.forecast import Forecast
+from footnote.billing.usage import to_csv
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
@@ -27,9 +26,7 @@ _FORMATS = {
     "description": "A page with `Accept: text/html` or `format=html`, a table with `format=csv`.",
     "content": {"text/html": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}},
 }
-_COLUMNS = ("group", "billed_micro_usd", "unbilled_micro_usd", "total_micro_usd", "previous_micro_usd")
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = ("billed_micro_usd", "unbilled_micro_usd", "total_micro_usd", "previous_micro_usd")
 
 
 class TotalsBody(BaseModel):
@@ -46,15 +43,7 @@ class TotalsBody(BaseModel):
     @classmethod
     def of(cls, totals: Totals) -> Self:
         """The sums as the API shows them."""
-        return cls(
-            billed=totals.billed,
-            unbilled=totals.unbilled,
-            total=totals.total,
-            messages=totals.messages,
-            transactions=totals.transactions,
-            per_message=totals.per_message,
-            per_transaction=totals.per_transaction,
-        )
+        return cls.model_validate(totals, from_attributes=True)
 
 
 class GroupBody(BaseModel):
@@ -97,14 +86,7 @@ class ForecastBody(BaseModel):
         """The forecast as the API shows it."""
         if isinstance(forecast, str):
             return cls(reason=forecast)
-        return cls(
-            amount=forecast.amount,
-            low=forecast.low,
-            high=forecast.high,
-            spent=forecast.spent,
-            complete_days=forecast.complete_days,
-            basis=forecast.basis,
-        )
+        return cls.model_validate(forecast, from_attributes=True)
 
 
 class RecommendationBody(BaseModel):
@@ -143,10 +125,7 @@ class CostsBody(BaseModel):
             groups=[GroupBody.of(group) for group in report.groups],
             forecast=ForecastBody.of(report.forecast),
             recommendations=[
-                RecommendationBody(
-                    kind=one.kind, title=one.title, how=one.how, saving=one.saving, figures=one.figures
-                )
-                for one in report.recommendations
+                RecommendationBody.model_validate(one, from_attributes=True) for one in report.recommendations
             ],
         )
 
@@ -172,16 +151,9 @@ async def get_costs(
 
 def _csv(report: CostReport) -> Response:
     """One line a group; amounts are whole micro-USD."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow((report.group_by, *_COLUMNS[1:]))
-    for group in report.groups:
-        writer.writerow((_cell(group.key), group.billed, group.unbilled, group.total, group.before))
+    rows = ((one.key, one.billed, one.unbilled, one.total, one.before) for one in report.groups)
     name = f"costs-{report.group_by}-{report.period.first}-{report.period.last}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _cell(key: str | None) -> str:
-    text = key or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return Response(
+        to_csv((report.group_by, *_COLUMNS), rows), media_type="text/csv; charset=utf-8", headers=headers
+    )

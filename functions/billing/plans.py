@@ -33,18 +33,7 @@ class PlanBody(BaseModel):
     @classmethod
     def of(cls, plan: Plan) -> PlanBody:
         """The plan as the API shows it."""
-        return cls(
-            plan=plan.plan,
-            version=plan.version,
-            name=plan.name,
-            price_cents=plan.price_cents,
-            currency=plan.currency,
-            limits=plan.limits,
-            rates=plan.rates,
-            usage_prices=plan.usage_prices,
-            features=list(plan.features),
-            is_custom=plan.is_custom,
-        )
+        return cls.model_validate(plan, from_attributes=True)
 
 
 class PlanList(BaseModel):
