@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -176,6 +176,17 @@ async def test_rates_end_within_ten_years_and_blocks_within_one(api, owner, memb
     assert (answer.status_code, "duration_s" in answer.json()["message"]) == (422, True)
     answer = await api.call(owner, "PUT", "/quota/blocks", {**block, "duration_s": year_s})
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("nobody", [UUID(int=0), uuid4()])
+async def test_strangers_have_no_rates_and_no_blocks(api, owner, nobody):
+    """The zero id stands for all members where caps are set, and nowhere else."""
+    stranger = {"kind": "user", "id": str(nobody)}
+    rate = await api.call(owner, "PUT", "/quota/rates", {**stranger, "rate_class": "chat", "per_minute": 5})
+    block = await api.call(owner, "PUT", "/quota/blocks", {**stranger, "duration_s": 60, "reason": "Abuse"})
+    assert [one.status_code for one in (rate, block)] == [404, 404]
+    assert (await api.call(owner, "GET", "/quota/blocks")).json() == {"blocks": []}
+    assert (await api.call(owner, "GET", "/quota/rates")).json()["overrides"] == []
 
 
 async def test_a_block_survives_a_flush_of_redis(api, process, make_process, serve, owner, member):

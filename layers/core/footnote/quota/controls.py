@@ -105,12 +105,12 @@ class QuotaControls:
 
     async def caps(self, context: OrganizationContext, user_id: UUID) -> dict[str, int]:
         """What is set for the member alone, or for everyone; raises `NotFound` for strangers."""
-        await self._check_member(context, user_id)
+        await self._check_capped(context, user_id)
         return await self._settings.caps(context, user_id)
 
     async def put_caps(self, context: OrganizationContext, user_id: UUID, caps: Mapping[str, int]) -> None:
         """Replaces what is set for the member; raises `NotFound` for strangers."""
-        await self._check_member(context, user_id)
+        await self._check_capped(context, user_id)
         await self._settings.put_caps(context, user_id, caps)
 
     async def overrides(self, context: OrganizationContext) -> list[RateOverride]:
@@ -213,11 +213,13 @@ class QuotaControls:
         """The role of a member; API keys have none."""
         if subject.kind == "organization" and subject.id != context.organization_id:
             raise NotFound("There is no such organization.")
-        return await self._check_member(context, subject.id) if subject.kind == "user" else None
+        return await self._role_of(context, subject.id) if subject.kind == "user" else None
 
-    async def _check_member(self, context: OrganizationContext, user_id: UUID) -> str | None:
-        if user_id == EVERYONE:
-            return None
+    async def _check_capped(self, context: OrganizationContext, user_id: UUID) -> None:
+        if user_id != EVERYONE:
+            await self._role_of(context, user_id)
+
+    async def _role_of(self, context: OrganizationContext, user_id: UUID) -> str:
         role = await self._settings.role_of(context, user_id)
         if role is None:
             raise NotFound("There is no such member in this organization.", details={"user_id": str(user_id)})

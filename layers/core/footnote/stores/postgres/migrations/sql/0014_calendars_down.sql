@@ -256,6 +256,20 @@ CREATE OR REPLACE FUNCTION metering.platform_budget() RETURNS jsonb
                                 coalesce(sum(p.reserved), 0)::bigint AS reserved
                            FROM quota.platform_windows p WHERE p.window_start = m.s) w
 $$;
+CREATE OR REPLACE FUNCTION metering.expire_next(p_grace_s int) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_hold quota.holds;
+BEGIN
+    SELECT * INTO v_hold FROM quota.holds h
+     WHERE h.state = 'open' AND h.expires_at < clock_timestamp() - make_interval(secs => p_grace_s)
+     ORDER BY h.expires_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF v_hold.hold_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM quota.expire(v_hold);
+    RETURN true;
+END $$;
 RESET ROLE;
 
 DROP FUNCTION quota.make_windows, quota.change_calendar, quota.turning_point, quota.calendar_of, quota.period_end,

@@ -340,4 +340,27 @@ CREATE OR REPLACE FUNCTION metering.platform_budget() RETURNS jsonb
                                 coalesce(sum(p.reserved), 0)::bigint AS reserved
                            FROM quota.platform_windows p WHERE p.window_start = m.s) w
 $$;
+
+-- Ends one hold whose time is over; false: there is none. One that cannot be ended keeps no other waiting.
+CREATE OR REPLACE FUNCTION metering.expire_next(p_grace_s int) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_hold quota.holds;
+BEGIN
+    SELECT * INTO v_hold FROM quota.holds h
+     WHERE h.state = 'open' AND h.expires_at < clock_timestamp() - make_interval(secs => p_grace_s)
+     ORDER BY h.expires_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF v_hold.hold_id IS NULL THEN
+        RETURN false;
+    END IF;
+    BEGIN
+        PERFORM quota.expire(v_hold);
+    EXCEPTION WHEN integrity_constraint_violation THEN
+        -- Its windows are not what its lines say, which reconciliation tells: it is tried again in an hour.
+        RAISE WARNING 'hold % cannot be ended: %', v_hold.hold_id, SQLERRM;
+        UPDATE quota.holds h SET expires_at = clock_timestamp() + interval '1 hour'
+         WHERE h.organization_id = v_hold.organization_id AND h.hold_id = v_hold.hold_id;
+    END;
+    RETURN true;
+END $$;
 RESET ROLE;
