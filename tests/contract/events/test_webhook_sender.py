@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from footnote.billing.notifications import WebhookRefused
-from footnote.billing.notifications.signing import endpoint_secret, webhook_headers
+from footnote.billing.notifications.signing import endpoint_secrets, webhook_headers
 from footnote.platform.ids import new_id
 from footnote.platform.settings import EventSettings
 from footnote.stores.webhooks.addresses import is_public, resolve
@@ -36,11 +36,11 @@ def sender():
 
 
 async def send(sender, url, secret="whsec_c2VjcmV0"):
-    return await sender.send(url, webhook_headers(secret, "event-1", datetime.now(UTC), BODY), BODY)
+    return await sender.send(url, webhook_headers([secret], "event-1", datetime.now(UTC), BODY), BODY)
 
 
 async def test_a_receiver_can_verify_what_arrives(receiver, sender):
-    secret = endpoint_secret("the platform's secret", new_id(), new_id())
+    (secret,) = endpoint_secrets("the-platforms-secret", new_id(), new_id())
     response = await send(sender, receiver.url("/verified?x=1"), secret)
     assert (response.status, response.error) == (200, None)
     arrived = receiver.received[-1]
@@ -125,6 +125,9 @@ REFUSED = [
     "https://[64:ff9b::a9fe:a9fe]/",
     "https://[64:ff9b:1::a00:1]/",
     "https://[2002:7f00:1::]/",
+    "https://[2002:101:101::]/",
+    "https://[64:ff9b:1::101:101]/",
+    "https://[2001:0:101:101::fefe:fefe]/",
     "https://[fe80::1]/",
     "https://[fd00:ec2::254]/",
     "https://[ff02::1]/",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from footnote.platform.clock import SystemClock
 from footnote.platform.manifest import load_manifests
 from footnote.quota.events import DailyUsage, Dispatcher
 from footnote.stores.postgres.outbox import PostgresUsageRollup
@@ -47,7 +48,7 @@ class Notifier:
 async def notifier(migrated_database, edge):
     """Delivers at once and without pauses."""
     database = open_database(migrated_database)
-    dispatcher = Dispatcher([DailyUsage(PostgresUsageRollup(database))], 8)
+    dispatcher = Dispatcher([DailyUsage(PostgresUsageRollup(database))], 8, SystemClock())
     notifier = Notifier(dispatcher)
     [manifest] = [one for one in load_manifests(REPOSITORY / "functions") if one.name == "notifier"]
     delivery = Delivery(edge.queues, manifest, notifier, retry_delays_s=(0.01,))

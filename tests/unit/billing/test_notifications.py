@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from footnote.billing.notifications import wants_topic
-from footnote.billing.notifications.signing import endpoint_secret, webhook_body, webhook_headers
+from footnote.billing.notifications.signing import endpoint_secrets, webhook_body, webhook_headers
 from footnote.billing.notifications.wording import wording
 from footnote.platform.context import OrganizationContext
 from footnote.platform.ids import new_id
@@ -22,7 +22,7 @@ def event(topic, **payload):
 
 def test_the_published_example_of_the_specification():
     headers = webhook_headers(
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         datetime.fromtimestamp(1614265330, UTC),
         b'{"test": 2432232314}',
@@ -35,14 +35,25 @@ def test_the_published_example_of_the_specification():
 def test_every_endpoint_has_a_secret_of_its_own():
     one, other = new_id(), new_id()
     secrets = {
-        endpoint_secret("platform", one, other),
-        endpoint_secret("platform", other, one),
-        endpoint_secret("platform", one, one),
-        endpoint_secret("another", one, other),
+        *endpoint_secrets("platform", one, other),
+        *endpoint_secrets("platform", other, one),
+        *endpoint_secrets("platform", one, one),
+        *endpoint_secrets("another", one, other),
     }
     assert len(secrets) == 4
-    assert endpoint_secret("platform", one, other) in secrets
+    assert secrets.issuperset(endpoint_secrets("platform", one, other))
     assert all(secret.startswith("whsec_") and "platform" not in secret for secret in secrets)
+
+
+def test_a_secret_is_changed_without_a_request_that_nobody_can_verify():
+    endpoint = (new_id(), new_id())
+    (old,), (new,) = endpoint_secrets("first", *endpoint), endpoint_secrets("second\n", *endpoint)
+    both = endpoint_secrets("second first\n", *endpoint)
+    assert both == [new, old]
+    now = datetime.now(UTC)
+    signatures = webhook_headers(both, "id", now, b"{}")["webhook-signature"].split(" ")
+    assert signatures == [webhook_headers([one], "id", now, b"{}")["webhook-signature"] for one in (new, old)]
+    assert endpoint_secrets(" \n", *endpoint) == []
 
 
 def test_a_body_is_the_same_at_every_delivery():

@@ -50,7 +50,7 @@ class Events(Identity):
         """For `notifier`."""
         from footnote.quota.events import Dispatcher
 
-        return Dispatcher(self.event_consumers(), self.settings.events.max_deliveries)
+        return Dispatcher(self.event_consumers(), self.settings.events.max_deliveries, self.clock)
 
     def event_consumers(self) -> list[Consumer]:
         """Everybody who does something with events; a later part of the container adds its own."""

@@ -12,10 +12,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import FootnoteError, ServiceUnavailable
 from footnote.platform.logging import get_logger
@@ -25,6 +26,10 @@ logger = get_logger("events")
 
 NAMESPACE = "Footnote/Metering"
 USAGE_RECORDED = "usage.recorded"
+MARKERS_KEPT = timedelta(days=35)
+"""So long it is known which events were processed."""
+# An event is not given to consumers in the last day before its marker may go.
+_MARGIN = timedelta(days=1)
 
 
 class MalformedEvent(FootnoteError):
@@ -33,6 +38,10 @@ class MalformedEvent(FootnoteError):
 
 class EventMismatch(FootnoteError):
     """An event's id came before with another content: a defect, and no reason to do anything twice."""
+
+
+class EventTooOld(FootnoteError):
+    """It cannot be told any more whether the event was processed: what told it may be forgotten."""
 
 
 class StillDelivering(ServiceUnavailable):
@@ -67,16 +76,15 @@ class Event:
         return hashlib.sha256(_canonical([self.topic, self.payload]).encode()).digest()
 
     def to_message(self) -> str:
-        """The event as a message of the queue."""
-        return _canonical(
-            {
-                "organization_id": str(self.organization_id),
-                "event_id": self.event_id,
-                "topic": self.topic,
-                "payload": self.payload,
-                "created_at": self.created_at.isoformat(),
-            }
-        )
+        """The event as a message of the queue. ASCII: a queue refuses some characters that JSON allows."""
+        document = {
+            "organization_id": str(self.organization_id),
+            "event_id": self.event_id,
+            "topic": self.topic,
+            "payload": self.payload,
+            "created_at": self.created_at.isoformat(),
+        }
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
 
     @classmethod
     def of_message(cls, body: str) -> Event:
@@ -169,14 +177,16 @@ class Dispatcher:
     Args:
         consumers: Each with a name of its own.
         max_deliveries: So often the queue delivers an event before it gives it up.
+        clock: Time.
     """
 
-    def __init__(self, consumers: Sequence[Consumer], max_deliveries: int) -> None:
+    def __init__(self, consumers: Sequence[Consumer], max_deliveries: int, clock: Clock) -> None:
         names = [consumer.name for consumer in consumers]
         if len(set(names)) != len(names):
             raise ValueError(f"two consumers have the same name: {', '.join(names)}")
         self._consumers = tuple(consumers)
         self._max_deliveries = max_deliveries
+        self._clock = clock
 
     async def dispatch(self, body: str, deliveries: int) -> None:
         """Has every consumer do its part. One's failure keeps none of the others from theirs.
@@ -186,9 +196,11 @@ class Dispatcher:
             deliveries: How often it was delivered, this time included.
 
         Raises:
+            EventTooOld: Nobody was given it: dead letters that are sent again and again outlive every marker.
             FootnoteError: At least one consumer failed; the message is to be delivered again.
         """
         delivery = Delivery(Event.of_message(body), deliveries >= self._max_deliveries)
+        self._check_age(delivery.event)
         failures = [
             failure
             for consumer in self._consumers
@@ -198,6 +210,16 @@ class Dispatcher:
         ]
         if failures:
             raise failures[0]
+
+    def _check_age(self, event: Event) -> None:
+        if self._clock.now() - event.created_at <= MARKERS_KEPT - _MARGIN:
+            return
+        logger.error("an event is too old", extra={"event_id": event.event_id, "topic": event.topic})
+        tell_metrics(NAMESPACE, {"event_too_old": 1})
+        raise EventTooOld(
+            f"Event {event.event_id} is of {event.created_at.isoformat()}: whether it was processed is not"
+            " known any more. Look at what it should have done, and delete the message."
+        )
 
 
 async def _attempt(consumer: Consumer, delivery: Delivery) -> FootnoteError | None:

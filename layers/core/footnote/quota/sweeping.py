@@ -7,6 +7,7 @@ from typing import Protocol
 from footnote.platform.clock import Clock
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
+from footnote.quota.events import MARKERS_KEPT
 from footnote.quota.relay import Relay
 
 logger = get_logger("metering")
@@ -18,7 +19,7 @@ _GRACE_S = 5
 # than usage stay longer than markers: as long as one is there it is not recorded again, so that no marker of
 # it can meet another content.
 _USAGE_KEPT_S = 7 * _DAY_S
-_PROCESSED_KEPT_S = 35 * _DAY_S
+_PROCESSED_KEPT_S = round(MARKERS_KEPT.total_seconds())
 _OTHERS_KEPT_S = 40 * _DAY_S
 # Stripe sends an event for three days; answers to requests are kept for whoever sends one again.
 _REQUESTS_KEPT_S = 30 * _DAY_S

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from footnote.billing.notifications.models import Endpoint, NewEndpoint, Response, wants_topic
 from footnote.billing.notifications.ports import Claims, EndpointStore, SecretReader, WebhookSender
-from footnote.billing.notifications.signing import endpoint_secret, webhook_body, webhook_headers
+from footnote.billing.notifications.signing import endpoint_secrets, webhook_body, webhook_headers
 from footnote.platform.clock import Clock
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest, ServiceUnavailable
@@ -45,9 +45,8 @@ class SignedRequests:
         self._settings = settings
 
     async def secret(self, organization_id: UUID, endpoint_id: UUID) -> str:
-        """The endpoint's secret."""
-        platform = await self._secrets.get(self._settings.webhook_secret)
-        return endpoint_secret(platform, organization_id, endpoint_id)
+        """The endpoint's secret; of two the newer one."""
+        return (await self._endpoint_secrets(organization_id, endpoint_id))[0]
 
     async def check(self, url: str) -> None:
         """See `WebhookSender.check`."""
@@ -58,9 +57,16 @@ class SignedRequests:
         body = webhook_body(event)
         if len(body) > _BODY_BYTES:
             return Response(None, f"The event has {len(body)} bytes; at most {_BODY_BYTES} are sent.")
-        secret = await self.secret(event.organization_id, endpoint.endpoint_id)
-        headers = webhook_headers(secret, event.event_id, self._clock.now(), body)
+        secrets = await self._endpoint_secrets(event.organization_id, endpoint.endpoint_id)
+        headers = webhook_headers(secrets, event.event_id, self._clock.now(), body)
         return await self._sender.send(endpoint.url, headers, body)
+
+    async def _endpoint_secrets(self, organization_id: UUID, endpoint_id: UUID) -> Sequence[str]:
+        platform = await self._secrets.get(self._settings.webhook_secret)
+        found = endpoint_secrets(platform, organization_id, endpoint_id)
+        if not found:
+            raise ServiceUnavailable("The platform's secret of webhooks is empty: store one.")
+        return found
 
 
 class WebhookConsumer:

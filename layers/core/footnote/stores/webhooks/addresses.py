@@ -15,7 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 from footnote.billing.notifications import WebhookRefused
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+# Of ways into IPv4 that nobody need use: where they lead depends on who carries the packet.
+_TUNNELS = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "2002::/16", "2001::/32")))
 _LOOKUP_S = 3.0
 _URL_LENGTH = 2_000
 
@@ -65,6 +66,8 @@ async def resolve(url: str, *, allow_loopback: bool) -> Target:
 
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet, also what is wrapped in it."""
+    if any(address in tunnel for tunnel in _TUNNELS):
+        return False
     inner = _wrapped(address)
     if inner is not None:
         return is_public(inner)
@@ -75,14 +78,7 @@ def _wrapped(address: Address) -> Address | None:
     """The IPv4 address that an IPv6 address stands for."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
-    if address in _NAT64 or address in _NAT64_LOCAL:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    teredo = address.teredo
-    return teredo[1] if teredo is not None else None
+    return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else address.ipv4_mapped
 
 
 def _parse(url: str, *, allow_loopback: bool) -> SplitResult:
