@@ -195,6 +195,14 @@ async def test_of_several_limits_the_longest_is_told_alike_in_body_and_headers(r
     assert standing.reset_s == error.value.retry_after_s
 
 
+async def test_who_may_not_ask_at_all_is_not_told_to_wait():
+    rates, _ = rates_with(Source(terms(rates={"chat": 0})), ManualClock())
+    with pytest.raises(RateLimited, match="switched off") as error:
+        await rates.allow(CONTEXT, "chat")
+    assert (error.value.details["limit"], error.value.retry_after_s) == (0, 60)
+    assert (await rates.allow(CONTEXT, "search")).limit == 60
+
+
 async def test_nothing_but_blocks_holds_where_limits_are_off():
     clock, source = ManualClock(), Source(terms())
     rates, kept = rates_with(source, clock, enabled=False, chat_per_minute=0)

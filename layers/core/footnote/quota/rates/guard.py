@@ -127,8 +127,11 @@ def _refused(standing: Standing, now: datetime) -> RateLimited:
     wait_s = max(1, math.ceil(standing.reset_s))
     # In whole seconds, and not before the limit is really open again.
     reset_at = now + timedelta(seconds=wait_s, microseconds=999_999)
+    message = f"At most {standing.limit} requests in {standing.window_s} seconds. Try again in {wait_s} s."
+    if standing.limit == 0:
+        message = "Requests of this kind are switched off: their rate is set to 0."
     return RateLimited(
-        f"At most {standing.limit} requests in {standing.window_s} seconds. Try again in {wait_s} s.",
+        message,
         details={
             "current_usage": standing.limit - standing.remaining,
             "limit": standing.limit,
