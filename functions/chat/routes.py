@@ -68,9 +68,8 @@ async def chat(body: ChatRequest, request: Request, paid: Paid) -> Response:
         return _repeated(first, as_stream=body.stream)
     if body.stream:
         keep_alive_s = services.settings.chat.keep_alive_s
-        return EventStreamResponse(
-            frames(first, events, request_id=request.state.request_id, keep_alive_s=keep_alive_s)
-        )
+        content = frames(first, events, request_id=request.state.request_id, keep_alive_s=keep_alive_s)
+        return EventStreamResponse(content, source=events)
     async with aclosing(events):
         *_, done = [event async for event in events]
     return JSONResponse(done.data())

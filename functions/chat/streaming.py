@@ -23,19 +23,31 @@ class EventStreamResponse(StreamingResponse):
     Args:
         content: The frames.
         headers: Further headers.
+        source: What the frames are made of. It is closed as well: of a client that left before the first
+            frame, or right after it, nobody has begun to read it.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, content: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None
+        self,
+        content: AsyncGenerator[bytes, None],
+        headers: Mapping[str, str] | None = None,
+        *,
+        source: AsyncGenerator[Event, None] | None = None,
     ) -> None:
         super().__init__(content, headers={"Cache-Control": "no-cache, no-transform", **(headers or {})})
         self._frames = content
+        self._source = source
 
     async def stream_response(self, send: Send) -> None:
-        async with aclosing(self._frames):
+        try:
             await super().stream_response(send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._frames.aclose()
+                if self._source is not None:
+                    await self._source.aclose()
 
 
 async def frames(

@@ -89,7 +89,7 @@ async def _explain(
     services: Container, body: ExplainRequest, context: OrganizationContext
 ) -> DocumentExplanation:
     turns = [turn.to_turn() for turn in body.history]
-    return await services.document_explainer.explain(
+    explanation = await services.document_explainer.explain(
         context,
         await contextual_query(body.query, turns, services.embedder),
         body.document_id,
@@ -97,6 +97,7 @@ async def _explain(
         limit=body.limit,
         strategy=body.strategy,
     )
+    return explanation.told(services.notice)
 
 
 def _bounds(services: Container) -> Bounds:

@@ -5,6 +5,7 @@ import json
 from contextlib import aclosing, suppress
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from footnote.chat import ChatQuestion, Done, Repeated, Token, Usage
 from footnote.models import FallbackGenerator
@@ -20,6 +21,7 @@ from footnote.quota import (
     RequestInProgress,
 )
 from footnote.stores.postgres.quota import PostgresQuotaStore
+from functions.chat.streaming import EventStreamResponse, frames
 from tests.support.charging import answer_charges, books_of
 from tests.support.chat import QUESTION, ScriptedGenerator, answer_of, events_of, finished, model
 from tests.support.metering import PRICES, end_holds, entitle
@@ -270,7 +272,56 @@ async def test_leaving_at_any_event_charges_what_was_stored_and_nothing_else(
     assert len(turns) == len(whole)  # of those that were left, all but the first; and the one before them
 
 
-async def test_a_cancelled_admission_leaves_no_hold(make_paid_chat, database, knowing, books):
+@pytest.mark.parametrize("frame", ["http.response.start", "http.response.body"])
+async def test_a_client_that_is_gone_before_a_frame_was_read_leaves_no_hold(
+    make_paid_chat, knowing, books, frame
+):
+    """Nobody has begun to read the events then, and the process is frozen with the response."""
+    chat = make_paid_chat(model(*TOLD, finished(usage=USED)))
+    events = chat.orchestrator.stream(knowing, ChatQuestion(QUESTION))
+    content = frames(await anext(events), events, request_id="r", keep_alive_s=12)
+
+    async def send(message):
+        if message["type"] == frame:
+            raise OSError("the connection is closed")
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+    with pytest.raises(ClientDisconnect):
+        await EventStreamResponse(content, source=events)(scope, asyncio.Event().wait, send)
+    assert books().holds == {"released": 1}
+
+
+async def test_a_stream_that_is_cancelled_with_its_scope_is_charged(
+    make_paid_chat, knowing, conversations, books
+):
+    """As servers tell that a client has left: everything within the response is cancelled at every await."""
+    shown = asyncio.Event()
+
+    async def hang():
+        await asyncio.sleep(60)
+
+    chat = make_paid_chat(model(TOLD[0], hang))
+    events = chat.orchestrator.stream(knowing, ChatQuestion(QUESTION))
+    content = frames(await anext(events), events, request_id="r", keep_alive_s=12)
+
+    async def send(message):
+        if b"event: token" in message.get("body", b""):
+            shown.set()
+
+    async def receive():
+        await shown.wait()
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+    await asyncio.wait_for(EventStreamResponse(content, source=events)(scope, receive, send), 20)
+    (stored,) = await stored_turns(conversations, knowing)
+    found = books()
+    assert stored.metadata["interrupted"]
+    assert (found.units["messages"], found.holds) == (1, {"committed": 1})
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancelled_admission_leaves_no_hold(make_paid_chat, database, knowing, books, times):
     real = PostgresQuotaStore(database, "enterprise")
     begun = asyncio.Event()
 
@@ -285,7 +336,9 @@ async def test_a_cancelled_admission_leaves_no_hold(make_paid_chat, database, kn
 
     task = asyncio.create_task(events_of(make_paid_chat(store=Slow()), knowing))
     await begun.wait()
-    task.cancel()
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
     found = books()

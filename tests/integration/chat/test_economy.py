@@ -1,5 +1,6 @@
 """An organization whose budget is nearly spent is answered at less cost, and told so."""
 
+import html
 import json
 
 import pytest
@@ -110,6 +111,11 @@ async def test_a_search_says_so_as_well(make_services, stage, knowing, monkeypat
         stage(name)
         response = await client.call(knowing, "POST", "/search", {"query": QUESTION})
         assert response.json()["degraded"] == degraded
+        asked = {"query": QUESTION, "document_id": response.json()["results"][0]["document_id"]}
+        response = await client.call(knowing, "POST", "/search/explain", asked)
+        assert response.json()["searched"]["degraded"] == degraded
+        page = await client.call(knowing, "POST", "/search/explain?format=html", asked)
+        assert (NOTICE in html.unescape(page.text)) == (degraded is not None)
 
 
 async def test_a_stream_says_so_as_well(make_services, stage, ask, models):

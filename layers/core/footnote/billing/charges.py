@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,8 +15,8 @@ from footnote.billing.metering import Cost, highest_cost, used_lines
 from footnote.billing.prices import PriceList, Prices
 from footnote.models import ModelUsage
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import Conflict, FootnoteError, ServiceUnavailable
-from footnote.platform.tasks import uninterrupted
+from footnote.platform.errors import Conflict, ServiceUnavailable
+from footnote.platform.tasks import ended, uninterrupted
 from footnote.quota import (
     Admission,
     Denial,
@@ -244,11 +243,9 @@ class Charges:
     ) -> _Admitted:
         """What came of it. A hold that is made for work that was cancelled meanwhile is given back."""
         task = asyncio.ensure_future(admitting)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            with suppress(FootnoteError):
-                late = await task
-                if isinstance(late, Hold):
-                    await self._admission.release(context, late)
-            raise
+        interruption = await ended(task)
+        if interruption is None:
+            return task.result()
+        if not task.cancelled() and task.exception() is None and isinstance(late := task.result(), Hold):
+            await uninterrupted(self._admission.release(context, late))
+        raise interruption

@@ -191,7 +191,13 @@ class Admission:
         Raises:
             QuotaUnavailable: It could not be recorded; the work's result must not be given away.
         """
-        settled, was_repeated = await self._known(lambda: self._store.settle(context, settlement))
+        try:
+            settled, was_repeated = await self._known(lambda: self._store.settle(context, settlement))
+        except QuotaUnavailable as error:
+            raise QuotaUnavailable(
+                "It could not be recorded what this has used, and so its result is not given away. Send it"
+                " again, with the same idempotency key if it had one: then it is charged once at most."
+            ) from error
         if settled.outcome == "replayed" and was_repeated:
             return True
         if settled.outcome != "settled" or settled.over > 0:

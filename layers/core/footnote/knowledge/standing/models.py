@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -175,6 +175,13 @@ class DocumentExplanation:
     chunks: tuple[ExplainedChunk, ...]
     corpus_chunks: int
     corpus_version: int
+
+    def told(self, notice: str | None) -> DocumentExplanation:
+        """The explanation with a further word about how its search came about, if there is one."""
+        if notice is None:
+            return self
+        degraded = " ".join(filter(None, (self.searched.degraded, notice)))
+        return replace(self, searched=replace(self.searched, degraded=degraded))
 
     def as_data(self) -> dict[str, Any]:
         """As nested dictionaries."""
