@@ -122,6 +122,22 @@ async def test_a_wrong_body_names_the_field_and_never_the_value(client):
     assert "hunter2" not in reply.text
 
 
+async def test_of_many_mistakes_the_first_are_told_and_the_answer_stays_small(client):
+    """What is answered must fit through the gateway, whatever the client calls its fields."""
+    reply = await client.post("/body", json={f"{number:0300}": 1 for number in range(5_000)})
+    assert (reply.status_code, reply.json()["code"]) == (422, "INVALID_REQUEST")
+    details = reply.json()["details"]
+    assert len(details["fields"]) == 20
+    assert details["fields"][0] == {"field": "body.password", "problem": "Field required"}
+    assert details["further_problems"] == 5_001 - 20
+    assert len(reply.content) < 10_000
+    one = (await client.post("/body", json={"password": "x", "y": 1})).json()["details"]
+    assert one == {
+        "fields": [{"field": "body.y", "problem": "Extra inputs are not permitted"}],
+        "further_problems": 0,
+    }
+
+
 async def test_no_identity_without_the_authorizer(client):
     reply = await client.get("/me", headers={"Authorization": "Bearer forged"})
     assert (reply.status_code, reply.json()["code"]) == (401, "NOT_AUTHENTICATED")

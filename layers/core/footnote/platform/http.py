@@ -29,6 +29,7 @@ from footnote.platform.logging import get_logger
 from footnote.platform.settings import load_settings
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_MOST_PROBLEMS, _LONGEST_TEXT = 20, 200
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
 
 _EXPOSED_HEADERS = (
@@ -214,20 +215,26 @@ async def _on_footnote_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    """Names each wrong field; never echoes the value, which may be a password."""
+    """Names the wrong fields, the first ones of many; never echoes a value, which may be a password."""
     assert isinstance(error, RequestValidationError)
+    problems = error.errors()
     fields = [
-        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
-        for problem in error.errors()
+        {"field": _shortened(".".join(map(str, problem["loc"]))), "problem": _shortened(problem["msg"])}
+        for problem in problems[:_MOST_PROBLEMS]
     ]
     first = f"{fields[0]['field']}: {fields[0]['problem']}" if fields else "the body cannot be read"
     body = ErrorBody(
         code="INVALID_REQUEST",
         message=f"The request is not valid: {first}.",
-        details={"fields": fields},
+        details={"fields": fields, "further_problems": len(problems) - len(fields)},
         request_id=request.state.request_id,
     )
     return _error(422, body)
+
+
+def _shortened(text: str) -> str:
+    """Names are the client's own, and as long as it likes; an answer has room for 6 MB."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
