@@ -1,11 +1,12 @@
 """Caps, overrides, blocks and rate terms in Postgres."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from footnote.platform.errors import ServiceUnavailable
+from footnote.platform.errors import Conflict, ServiceUnavailable
 from footnote.quota import Meter
 from footnote.quota.rates import Block, Caller, RateOverride, Subject
 from footnote.stores.postgres.quota_settings import PostgresQuotaSettings
@@ -88,6 +89,47 @@ async def test_a_block_is_replaced_ends_by_itself_and_is_stored_only_if_its_copy
     assert await store.blocks(owner) == [stored]
     assert await store.delete_block(owner, stored.subject, nothing)
     assert not await store.delete_block(owner, stored.subject, nothing)
+
+
+async def test_an_organization_has_a_bounded_number_of_rates_and_blocks(store, superuser, owner):
+    """All of them are read with each organization's terms, and shown in one answer."""
+    names = {"o": owner.organization_id}
+    superuser.execute(
+        "INSERT INTO quota.rate_overrides (organization_id, subject_kind, subject_id, rate_class, per_minute)"
+        " SELECT %(o)s, 'key', gen_random_uuid(), 'chat', 5 FROM generate_series(1, 999)",
+        names,
+    )
+    superuser.execute(
+        "INSERT INTO quota.blocks (organization_id, subject_kind, subject_id, reason, expires_at)"
+        " SELECT %(o)s, 'key', gen_random_uuid(), 'x', now() + '1 day' FROM generate_series(1, 999)",
+        names,
+    )
+    last = RateOverride(Subject("user", owner.user_id), "chat", 12, owner.user_id)
+    block = block_of(owner)
+    for _ in range(2):  # the thousandth is made, and replaced
+        await store.put_override(owner, last)
+        await store.put_block(owner, block, nothing)
+    copied = []
+
+    async def copy():
+        copied.append(1)
+
+    with pytest.raises(Conflict, match="at most 1,000 rates"):
+        await store.put_override(owner, replace(last, rate_class="search"))
+    with pytest.raises(Conflict, match="at most 1,000 blocks"):
+        await store.put_block(owner, replace(block, subject=Subject("key", owner.user_id)), copy)
+    assert copied == []
+    assert len(await store.overrides(owner)) == len(await store.blocks(owner)) == 1_000
+    # What has ended makes room.
+    for table in ("rate_overrides", "blocks"):
+        superuser.execute(
+            f"UPDATE quota.{table} SET expires_at = now() - interval '1 second' WHERE organization_id = %(o)s"
+            " AND subject_kind = 'key'",
+            names,
+        )
+    await store.put_override(owner, replace(last, rate_class="search"))
+    await store.put_block(owner, replace(block, subject=Subject("key", owner.user_id)), copy)
+    assert [len(await store.overrides(owner)), len(await store.blocks(owner)), len(copied)] == [2, 2, 1]
 
 
 async def test_caps_are_replaced_as_a_whole(store, owner):

@@ -122,6 +122,7 @@ class QuotaControls:
 
         Raises:
             InvalidRequest: It allows more than the plan, would shut everybody out, or is over already.
+            Conflict: There are too many.
             NotFound: The subject does not belong to the organization.
         """
         await self._check_subject(context, override.subject)
@@ -166,6 +167,7 @@ class QuotaControls:
 
         Raises:
             InvalidRequest: Nobody blocks himself.
+            Conflict: There are too many.
             NotPermitted: Only owners block owners.
             NotFound: The member does not belong to the organization.
         """

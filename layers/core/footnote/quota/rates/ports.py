@@ -68,7 +68,7 @@ class QuotaSettingsStore(RateTermsSource, Protocol):
         ...
 
     async def put_override(self, context: OrganizationContext, override: RateOverride) -> None:
-        """Makes or replaces one."""
+        """Makes or replaces one; raises `Conflict` where there are too many."""
         ...
 
     async def delete_override(self, context: OrganizationContext, subject: Subject, rate_class: str) -> bool:
@@ -82,7 +82,11 @@ class QuotaSettingsStore(RateTermsSource, Protocol):
     async def put_block(
         self, context: OrganizationContext, block: Block, copy: Callable[[], Awaitable[None]]
     ) -> Block:
-        """Makes or replaces one. `copy` runs before the commit: copies follow the order of changes."""
+        """Makes or replaces one. `copy` runs before the commit: copies follow the order of changes.
+
+        Raises:
+            Conflict: There are too many.
+        """
         ...
 
     async def delete_block(

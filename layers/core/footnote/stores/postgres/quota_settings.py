@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from footnote.platform.context import OrganizationContext
+from footnote.platform.errors import Conflict
 from footnote.quota import Meter, Window
 from footnote.quota.rates import Block, RateOverride, RateTerms, Subject
 from footnote.stores.postgres.database import Cursor, Database
@@ -28,10 +29,21 @@ SELECT subject_kind, subject_id, reason, expires_at, created_by, created_at FROM
  WHERE organization_id = %(organization_id)s AND expires_at > now()
  ORDER BY expires_at, subject_kind, subject_id
 """
+# All of an organization's overrides and blocks are read with its terms: what has ended goes, and there are so
+# many at most.
+_MOST = 1_000
+_FORGET_OVERRIDES = (
+    "DELETE FROM quota.rate_overrides WHERE organization_id = %(organization_id)s AND expires_at <= now()"
+)
+_FORGET_BLOCKS = (
+    "DELETE FROM quota.blocks WHERE organization_id = %(organization_id)s AND expires_at <= now()"
+)
 _PUT_OVERRIDE = """
 INSERT INTO quota.rate_overrides (
     organization_id, subject_kind, subject_id, rate_class, per_minute, created_by, expires_at)
-VALUES (%(organization_id)s, %(kind)s, %(id)s, %(rate_class)s, %(per_minute)s, %(created_by)s, %(expires_at)s)
+SELECT %(organization_id)s, %(kind)s, %(id)s, %(rate_class)s, %(per_minute)s, %(created_by)s, %(expires_at)s
+ WHERE (SELECT count(*) FROM quota.rate_overrides WHERE organization_id = %(organization_id)s
+           AND (subject_kind, subject_id, rate_class) <> (%(kind)s, %(id)s, %(rate_class)s)) < %(most)s
 ON CONFLICT (organization_id, subject_kind, subject_id, rate_class) DO UPDATE
    SET per_minute = excluded.per_minute, created_by = excluded.created_by, expires_at = excluded.expires_at,
        updated_at = now()
@@ -41,13 +53,15 @@ DELETE FROM quota.rate_overrides
  WHERE organization_id = %(organization_id)s AND subject_kind = %(kind)s AND subject_id = %(id)s
    AND rate_class = %(rate_class)s
 """
-# Changes of an organization's blocks take turns, so that their copies cannot cross.
+# Changes of an organization take turns, so that copies of its blocks cannot cross, and all are counted.
 _TAKE_TURNS = (
     "SELECT pg_advisory_xact_lock(hashtextextended('quota.blocks:' || %(organization_id)s::text, 0))"
 )
 _PUT_BLOCK = """
 INSERT INTO quota.blocks (organization_id, subject_kind, subject_id, reason, created_by, expires_at)
-VALUES (%(organization_id)s, %(kind)s, %(id)s, %(reason)s, %(created_by)s, %(expires_at)s)
+SELECT %(organization_id)s, %(kind)s, %(id)s, %(reason)s, %(created_by)s, %(expires_at)s
+ WHERE (SELECT count(*) FROM quota.blocks WHERE organization_id = %(organization_id)s
+           AND (subject_kind, subject_id) <> (%(kind)s, %(id)s)) < %(most)s
 ON CONFLICT (organization_id, subject_kind, subject_id) DO UPDATE
    SET reason = excluded.reason, created_by = excluded.created_by, created_at = now(),
        expires_at = excluded.expires_at
@@ -61,9 +75,8 @@ _USAGE = """
 SELECT s.user_id, m.meter, m.started_at,
        nullif(m.ends_at, '9999-12-31 00:00+00') AS reset_at,
        coalesce(w.committed, 0) AS used, coalesce(w.reserved, 0) AS reserved
-  FROM (SELECT meter, s AS started_at, quota.window_end(meter, s, c) AS ends_at
-          FROM quota.calendar_of(%(organization_id)s) c, unnest(%(meters)s::text[]) AS meter,
-               quota.window_start(meter, c) s) m
+  FROM (SELECT meter, quota.window_start(meter, c) AS started_at, quota.window_end(meter, c) AS ends_at
+          FROM quota.calendar_of(%(organization_id)s) c, unnest(%(meters)s::text[]) AS meter) m
  CROSS JOIN (VALUES (%(organization_id)s::uuid, null), (%(user_id)s::uuid, %(user_id)s::uuid))
             AS s (subject, user_id)
   LEFT JOIN quota.windows w ON w.organization_id = %(organization_id)s AND w.subject = s.subject
@@ -161,7 +174,11 @@ class PostgresQuotaSettings:
             "expires_at": override.expires_at,
         }
         async with self._database.tenant_tx(context) as cursor:
-            await cursor.execute(_PUT_OVERRIDE, names)
+            await cursor.execute(_TAKE_TURNS, names)
+            await cursor.execute(_FORGET_OVERRIDES, names)
+            await cursor.execute(_PUT_OVERRIDE, {**names, "most": _MOST})
+            if cursor.rowcount == 0:
+                raise _too_many("rates")
 
     async def delete_override(self, context: OrganizationContext, subject: Subject, rate_class: str) -> bool:
         names = {**_names(context, subject), "rate_class": rate_class}
@@ -184,9 +201,11 @@ class PostgresQuotaSettings:
         }
         async with self._database.tenant_tx(context) as cursor:
             await cursor.execute(_TAKE_TURNS, names)
-            await cursor.execute(_PUT_BLOCK, names)
+            await cursor.execute(_FORGET_BLOCKS, names)
+            await cursor.execute(_PUT_BLOCK, {**names, "most": _MOST})
             row = await cursor.fetchone()
-            assert row is not None
+            if row is None:
+                raise _too_many("blocks")
             await copy()
             return _block(row)
 
@@ -219,6 +238,12 @@ async def _overrides(cursor: Cursor, context: OrganizationContext) -> list[RateO
 async def _blocks(cursor: Cursor, context: OrganizationContext) -> list[Block]:
     await cursor.execute(_BLOCKS, {"organization_id": context.organization_id})
     return [_block(row) for row in await cursor.fetchall()]
+
+
+def _too_many(things: str) -> Conflict:
+    return Conflict(
+        f"An organization has at most {_MOST:,} {things}. Delete some that are not needed any more."
+    )
 
 
 def _window(row: Mapping[str, Any]) -> Window:
