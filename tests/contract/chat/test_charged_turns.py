@@ -4,18 +4,18 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 
+from footnote.billing import KeptResponse
 from footnote.chat import NewTurn
-from footnote.platform.errors import NotFound, ServiceUnavailable
+from footnote.platform.errors import Conflict, NotFound, ServiceUnavailable
 from footnote.platform.ids import new_id
-from footnote.quota import HoldRequest, Meter, RequestInProgress, Settlement, Used
+from footnote.quota import HoldRequest, Meter, Replayed, RequestInProgress, Settlement, Used
 from footnote.stores.postgres.conversations import PostgresConversationStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from tests.support.charging import books_of
 from tests.support.metering import end_holds
-from tests.support.organizations import new_organization, open_database
+from tests.support.organizations import new_member, new_organization, open_database
 
 UNITS = {Meter.MESSAGES: 1, Meter.OUTPUT_TOKENS: 100, Meter.COST: 900}
 USED = (Used(Meter.MESSAGES, 1), Used(Meter.OUTPUT_TOKENS, 30, "m", 18))
@@ -195,17 +195,71 @@ async def test_turns_of_many_sessions_are_charged_at_the_same_time(store, quota,
     assert books().units == {"messages": 41, "output_tokens": 41 * 30}
 
 
-async def test_kept_answers_go_with_their_conversation(store, quota, ada, module_database):
-    first, other = turn(*await hold(quota, ada)), turn(*await hold(quota, ada))
-    for one in (first, other):
-        kept = replace(
-            one.settlement, response={"status": 200, "body": f'{{"session_id": "{one.session_id}"}}'}
-        )
-        await store.append_turn(ada, replace(one, settlement=kept))
+def answered(hold_id, attempt, session_id=None, mentioned=None):
+    """A turn whose answer is kept to be given again; it names its session as bodies do, or another one."""
+    one = turn(hold_id, attempt, session_id)
+    body = f'{{"session_id": "{mentioned or one.session_id}"}}'
+    return replace(one, settlement=replace(one.settlement, response={"status": 200, "body": body}))
+
+
+async def given_again(quota, context, one):
+    """What the same request would be given."""
+    answer = await quota.reserve(context, HoldRequest(one.settlement.hold_id, b"x" * 32, "chat", UNITS, 60))
+    assert isinstance(answer, Replayed)
+    return answer
+
+
+async def test_kept_answers_go_with_their_conversation(store, quota, ada):
+    first, other = answered(*await hold(quota, ada)), answered(*await hold(quota, ada))
+    second = answered(*await hold(quota, ada), session_id=first.session_id)
+    for one in (first, other, second):
+        await store.append_turn(ada, one)
     await store.delete(ada, first.session_id)
-    with psycopg.connect(module_database.superuser_dsn) as connection:
-        rows = connection.execute(
-            "SELECT hold_id, response IS NULL FROM quota.holds WHERE hold_id = ANY(%s)",
-            ([first.settlement.hold_id, other.settlement.hold_id],),
-        ).fetchall()
-    assert dict(rows) == {first.settlement.hold_id: True, other.settlement.hold_id: False}
+    for gone in (first, second):
+        assert (await given_again(quota, ada, gone)).response is None
+    assert (await given_again(quota, ada, other)).response == other.settlement.response
+
+
+async def test_a_request_whose_answer_was_erased_is_neither_answered_nor_charged_again(
+    store, quota, ada, books
+):
+    first = answered(*await hold(quota, ada))
+    await store.append_turn(ada, first)
+    before = books()
+    await store.delete(ada, first.session_id)
+    with pytest.raises(Conflict, match="its conversation was deleted"):
+        KeptResponse.of(await given_again(quota, ada, first))
+    assert books() == before
+
+
+async def test_answers_of_other_members_stay(store, quota, ada, module_database):
+    """Also where their text names the conversation that is deleted."""
+    colleague, stranger = new_member(module_database, ada), new_organization(module_database)
+    first = answered(*await hold(quota, ada))
+    await store.append_turn(ada, first)
+    kept = []
+    for context in (colleague, stranger):
+        theirs = answered(*await hold(quota, context), mentioned=first.session_id)
+        await store.append_turn(context, theirs)
+        kept.append((context, theirs))
+    with pytest.raises(NotFound):
+        await store.delete(colleague, first.session_id)
+    assert (await given_again(quota, ada, first)).response == first.settlement.response
+    await store.delete(ada, first.session_id)
+    for context, theirs in kept:
+        assert (await given_again(quota, context, theirs)).response == theirs.settlement.response
+
+
+async def test_a_turn_that_is_stored_while_its_conversation_is_deleted_keeps_no_answer(store, quota, ada):
+    first = answered(*await hold(quota, ada))
+    await store.append_turn(ada, first)
+    late = [answered(*await hold(quota, ada), session_id=first.session_id) for _ in range(6)]
+    await asyncio.gather(
+        *(store.append_turn(ada, one) for one in late[:3]),
+        store.delete(ada, first.session_id),
+        *(store.append_turn(ada, one) for one in late[3:]),
+        return_exceptions=True,
+    )
+    for one in late:
+        answer = await quota.reserve(ada, HoldRequest(one.settlement.hold_id, b"x" * 32, "chat", UNITS, 60))
+        assert not (isinstance(answer, Replayed) and answer.response), "an erased answer is given again"

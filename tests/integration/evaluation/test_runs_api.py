@@ -9,7 +9,7 @@ from footnote.evaluation import Activation
 from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.ids import new_id
 from footnote.platform.settings import GenerationSettings
-from tests.support.organizations import new_organization
+from tests.support.organizations import new_member, new_organization
 
 
 async def conversations(services, context):
@@ -119,6 +119,18 @@ async def test_runs_are_paged_and_made_once(call, golden):
     assert [run["label"] for run in page["runs"] + rest["runs"]] == ["2", "1", "0"]
     assert rest["next_cursor"] is None
     await call("GET", "/runs?cursor=nonsense", status=422)
+
+
+async def test_keys_are_each_members_own(call, golden, owner, module_database):
+    body, colleague = {"set_id": await golden()}, new_member(module_database, owner, "admin")
+    first = await call("POST", "/runs", body, 201, key="same")
+    own = await call("POST", "/runs", body, 201, key="same", context=colleague)
+    assert own["id"] != first["id"]
+    assert (await call("POST", "/runs", body, 200, key="same"))["id"] == first["id"]
+    # Another body is refused to whoever sent the key before, and to nobody else.
+    await call("POST", "/runs", body | {"label": "x"}, 422, key="same")
+    third = new_member(module_database, owner, "admin")
+    await call("POST", "/runs", body | {"label": "x"}, 201, key="same", context=third)
 
 
 async def test_foreign_runs_look_like_none(call, golden, evaluated, module_database):

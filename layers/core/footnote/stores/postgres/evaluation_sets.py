@@ -201,11 +201,11 @@ class PostgresGoldenSetStore:
 
 
 def creation_values(context: OrganizationContext, creation: Creation) -> dict[str, Any]:
-    """What every created row has: whose it is, and the request that made it."""
+    """What every created row has: whose it is, and the request that made it. Keys are each member's own."""
     return {
         "organization": context.organization_id,
         "user": context.user_id,
-        "request_key": creation.key,
+        "request_key": creation.key and f"{context.user_id} {creation.key}",
         "request_digest": creation.digest,
     }
 
