@@ -9,13 +9,18 @@ import importlib
 import inspect
 import textwrap
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 
-from footnote.composition import Container
-from footnote.platform.idempotency import paid_request
+from footnote.composition import Container, container
+from footnote.platform.http import Identity
+from footnote.platform.idempotency import Paid, paid_request
 from footnote.platform.manifest import load_manifests
+from functions.search import routes as search
+from functions.search.routes import _search
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVED = [one.name for one in load_manifests(ROOT / "functions") if one.kind in ("api", "stream")]
@@ -78,27 +83,33 @@ def leading_to_models():
     return leading - PLUMBING
 
 
-def reach(endpoint):
-    """What a handler names, together with the functions of its module that it calls."""
-    module = inspect.getmodule(endpoint)
+def reach(*code):
+    """What code names, together with the functions that it calls, of its own module and of all functions."""
     attributes, pairs = set(), set()
-    waiting, seen = [endpoint], set()
+    waiting, seen = list(code), set()
     while waiting:
-        code = waiting.pop()
-        if code in seen:
+        one = waiting.pop()
+        if one in seen:
             continue
-        seen.add(code)
-        named, calls, own = names_used(code)
+        seen.add(one)
+        module = inspect.getmodule(one)
+        named, calls, own = names_used(one)
         attributes |= named
         pairs |= own
         helpers = (getattr(module, name, None) for name in calls)
-        waiting += [one for one in helpers if inspect.isfunction(one) and one.__module__ == module.__name__]
+        waiting += [
+            helper
+            for helper in helpers
+            if inspect.isfunction(helper)
+            and (helper.__module__ == module.__name__ or helper.__module__.startswith("functions."))
+        ]
     return attributes, pairs
 
 
-def can_cost(endpoint, leading):
-    attributes, pairs = reach(endpoint)
-    return bool(attributes & leading) or bool(pairs & ACTS)
+def can_cost(leading, *code):
+    attributes, pairs = reach(*code)
+    acts = {act for act in ACTS if act in pairs or attributes.issuperset(act)}
+    return bool(attributes & leading) or bool(acts)
 
 
 def dependencies_of(dependant):
@@ -111,13 +122,28 @@ def is_guarded(route):
     return paid_request in dependencies_of(route.dependant)
 
 
-def routes():
-    for name in SERVED:
-        app = importlib.import_module(f"functions.{name}.handler").app
+def routes(apps=None):
+    """`((method, path), route)` of everything that is served, as the applications themselves have it."""
+    for app in apps or [importlib.import_module(f"functions.{name}.handler").app for name in SERVED]:
         for route in iter_route_contexts(app.routes):
             if hasattr(route, "dependant"):
                 for method in route.methods:
                     yield (method, route.path), route
+
+
+def costly(apps=None):
+    """The routes that cost, by what their handlers and all that these depend on lead to."""
+    leading = leading_to_models()
+    found = {}
+    for key, route in routes(apps):
+        needed = [one for one in dependencies_of(route.dependant) if inspect.isfunction(one)]
+        if can_cost(leading, route.endpoint, *needed):
+            found[key] = route
+    return found
+
+
+def unguarded(apps=None):
+    return {key for key, route in costly(apps).items() if not is_guarded(route)} - LATER - PROBES
 
 
 def test_what_leads_to_models_is_known():
@@ -127,26 +153,68 @@ def test_what_leads_to_models_is_known():
 
 
 def test_every_paid_route_has_quota_guard():
-    leading = leading_to_models()
-    found = {key: route for key, route in routes() if can_cost(route.endpoint, leading)}
-    unguarded = {key for key, route in found.items() if not is_guarded(route)} - LATER - PROBES
-    assert not unguarded, f"routes that cost and have no quota guard: {unguarded}"
+    assert unguarded() == set(), "routes that cost and have no quota guard"
     assert {key for key, route in routes() if is_guarded(route)} == PAID
-    assert found.keys() >= PAID | LATER
+    assert costly().keys() >= PAID | LATER
 
 
-def test_a_route_without_a_guard_is_found():
-    """The walk would see it: the handlers as they were before they were charged."""
+def test_every_function_of_the_api_is_walked():
+    walked = {path for (_, path), _ in routes()}
+    declared = {
+        route.path
+        for manifest in load_manifests(ROOT / "functions")
+        if manifest.kind in ("api", "stream")
+        for route in manifest.routes
+        if "{proxy+}" not in route.path
+    }
+    assert declared
+    assert declared <= walked
 
-    async def unguarded(container):
-        services = await container().of_organization(None)
-        return await services.chat.answer(None, None)
 
-    async def harmless(container):
-        return await container().conversations.sessions(None, before=None, limit=1)
+async def answering(context: Identity):
+    services = await container().of_organization(context)
+    return await services.chat.answer(context, None)
 
-    assert can_cost(unguarded, leading_to_models())
-    assert not can_cost(harmless, leading_to_models())
+
+async def by_another_name(context: Identity):
+    """The service is given a name first."""
+    documents = container().documents
+    return await documents.announce(context, None)
+
+
+async def by_a_helper(context: Identity):
+    """Another module's function asks the model."""
+    return await _search(None, None, context)
+
+
+async def found_before(context: Identity):
+    return await container().retriever.retrieve(context, None)
+
+
+async def by_a_dependency(found: Annotated[Any, Depends(found_before)]):
+    """The model is asked before the handler begins."""
+    return found
+
+
+async def guarded(paid: Paid):
+    return await container().chat.answer(paid.context, None)
+
+
+async def harmless(context: Identity):
+    return await container().conversations.sessions(context, before=None, limit=1)
+
+
+@pytest.mark.parametrize("handler", [answering, by_another_name, by_a_helper, by_a_dependency])
+def test_a_new_route_without_a_guard_is_found(handler):
+    """The walk sees a route that was added beside those of a function, however it asks a model."""
+    app, router = FastAPI(), APIRouter(prefix="/more")
+    router.post("/new", response_model=None)(handler)
+    router.post("/guarded", response_model=None)(guarded)
+    router.get("/harmless", response_model=None)(harmless)
+    app.include_router(search.router)
+    app.include_router(router)
+    assert unguarded([app]) == {("POST", "/more/new")}
+    assert ("POST", "/more/guarded") in costly([app])
 
 
 @pytest.mark.parametrize("key", sorted(PAID | LATER))
