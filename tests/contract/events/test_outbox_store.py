@@ -172,6 +172,32 @@ async def test_sent_events_and_markers_are_forgotten_when_they_are_old(jobs, org
     assert await jobs.purge_processed(3600, 100) == 1
 
 
+async def test_answers_to_old_requests_are_forgotten(jobs, organization, sql):
+    sql.execute(
+        "INSERT INTO billing.requests (organization_id, key, request_hash, at)"
+        " SELECT %s, 'key-' || n, '', now() - make_interval(days => n) FROM generate_series(1, 5) n",
+        (organization.organization_id,),
+    )
+    assert await jobs.purge_billing(3 * 86_400, 86_400, 2) == 2
+    assert await jobs.purge_billing(3 * 86_400, 86_400, 100) == 1
+    kept = sql.execute("SELECT key FROM billing.requests ORDER BY key").fetchall()
+    assert kept == [("key-1",), ("key-2",)]
+
+
+async def test_what_cannot_be_forgotten_keeps_no_event_waiting(jobs, organization, sql, monkeypatch):
+    put(sql, usage(organization, 1))
+    queue = Queue()
+
+    async def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(jobs, "purge_events", broken)
+    sweep = MeteringSweep(jobs, Relay(jobs, queue, SystemClock(), 60), SystemClock())
+    with pytest.raises(ZeroDivisionError):
+        await sweep.sweep(5)
+    assert sql.execute("SELECT count(*) FROM quota.outbox WHERE sent_at IS NULL").fetchone() == (0,)
+
+
 # Usage by day ---------------------------------------------------------------------------------------------
 
 

@@ -76,20 +76,24 @@ class MeteringSweep:
         """
         start = self._clock.monotonic()
         done = {"holds_expired": await self._end_holds(start + time_s * _ENDING_SHARE)}
-        forgetting_until = start + time_s * (_ENDING_SHARE + _FORGETTING_SHARE)
-        done["holds_purged"] = await self._jobs.purge_holds(_LIMIT)
-        if self._clock.monotonic() < forgetting_until:
-            done["events_purged"] = await self._jobs.purge_events(_USAGE_KEPT_S, _OTHERS_KEPT_S, _LIMIT)
-        if self._clock.monotonic() < forgetting_until:
-            done["markers_purged"] = await self._jobs.purge_processed(_PROCESSED_KEPT_S, _LIMIT)
-        if self._clock.monotonic() < forgetting_until:
-            kept = (_REQUESTS_KEPT_S, _PROVIDER_EVENTS_KEPT_S)
-            done["payments_purged"] = await self._jobs.purge_billing(*kept, _LIMIT)
+        # Before anything is forgotten: what cannot be forgotten keeps no event waiting.
+        sending_until = start + time_s * (1 - _FORGETTING_SHARE)
         try:
-            done["events_sent"] = await self._relay.run(start + time_s - self._clock.monotonic())
+            done["events_sent"] = await self._relay.run(sending_until - self._clock.monotonic())
         except ServiceUnavailable:
             logger.warning("events could not all be sent; they wait")
             done["relay_failed"] = 1
+        return done | await self._forget(start + time_s)
+
+    async def _forget(self, deadline: float) -> dict[str, int]:
+        done = {"holds_purged": await self._jobs.purge_holds(_LIMIT)}
+        if self._clock.monotonic() < deadline:
+            done["events_purged"] = await self._jobs.purge_events(_USAGE_KEPT_S, _OTHERS_KEPT_S, _LIMIT)
+        if self._clock.monotonic() < deadline:
+            done["markers_purged"] = await self._jobs.purge_processed(_PROCESSED_KEPT_S, _LIMIT)
+        if self._clock.monotonic() < deadline:
+            kept = (_REQUESTS_KEPT_S, _PROVIDER_EVENTS_KEPT_S)
+            done["payments_purged"] = await self._jobs.purge_billing(*kept, _LIMIT)
         return done
 
     async def _end_holds(self, deadline: float) -> int:

@@ -98,7 +98,7 @@ CREATE FUNCTION metering.purge_billing(p_requests_s int, p_events_s int, p_limit
     WITH answered AS (
         SELECT r.organization_id, r.key FROM billing.requests r
          WHERE r.at < clock_timestamp() - make_interval(secs => p_requests_s)
-         ORDER BY r.at LIMIT p_limit FOR UPDATE SKIP LOCKED
+         ORDER BY r.at LIMIT p_limit
     ), requests AS (
         DELETE FROM billing.requests r USING answered a
          WHERE r.organization_id = a.organization_id AND r.key = a.key RETURNING 1
