@@ -141,6 +141,30 @@ def test_no_body_fails_the_server(http, route):
     assert problems == []
 
 
+def test_no_number_fails_the_server(http):
+    """Those that Python reads and no store keeps, and those that are larger than any column."""
+    set_id = http(("POST", "/evaluations/sets"), '{"name": "numbers"}').json()["id"]
+    problems = []
+    for number in ("NaN", "Infinity", "-Infinity", "1e999", "1e308", "-0.0", "9" * 400):
+        condition = f'{{"metric": "ndcg@10", "minimum": {number}}}'
+        for route, body in (
+            (
+                "POST /evaluations/gates",
+                f'{{"name": "n", "set_id": "{set_id}", "conditions": [{condition}]}}',
+            ),
+            (
+                "POST /evaluations/runs",
+                f'{{"set_id": "{set_id}", "overrides": {{"chat.passages": {number}}}}}',
+            ),
+            ("PUT /billing/budget", f'{{"amount_micro_usd": {number}}}'),
+            ("PUT /quota/members/{user_id}", f'{{"cost": {number}}}'),
+            ("PATCH /users/me", f'{{"preferences": {{"a": {number}}}}}'),
+            ("POST /chat", f'{{"message": "q", "temperature": {number}}}'),
+        ):
+            problems += problem_of(http(tuple(route.split()), body), f"{route}: {number}")
+    assert problems == []
+
+
 def problem_of(answer, what):
     """Answers are of the API, whatever was sent."""
     if answer.status_code >= 500:

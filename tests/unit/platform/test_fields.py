@@ -26,6 +26,7 @@ class Body(RequestModel):
     text: str = ""
     texts: list[str] | None = None
     anything: dict[str, typing.Any] | None = None
+    number: Figure = 0.0
     nested: list[Nested] | None = None
 
 
@@ -46,6 +47,14 @@ def test_text_that_no_store_can_keep_is_refused_wherever_it_is(sent, field):
     (problem,) = caught.value.errors()
     assert problem["loc"] == field
     assert "NUL" in problem["msg"] or "surrogate" in problem["msg"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_json_does_not_have_are_refused_wherever_they_are(number):
+    """Python reads them (`NaN`, `1e999`); no store keeps them."""
+    for sent in ({"number": number}, {"anything": {"a": [number]}}):
+        with pytest.raises(ValidationError, match="finite"):
+            Body.model_validate(sent)
 
 
 def test_other_text_is_let_through():

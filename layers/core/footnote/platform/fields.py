@@ -6,6 +6,7 @@ of `true` or of `"5"` is a mistake and not the number 1 or 5.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
 from typing import Annotated, Any
@@ -16,10 +17,11 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def check_storable(value: Any) -> None:
-    """Looks through all text of a value: what PostgreSQL keeps as neither text nor JSON is refused.
+    """Looks through a value of whatever depth: what PostgreSQL keeps as neither text nor JSON is refused.
 
     Raises:
-        ValueError: A text, or a key of a mapping, holds a NUL or half of a surrogate pair.
+        ValueError: A text, or a key of a mapping, holds a NUL or half of a surrogate pair; or a number is
+            none, or infinite.
     """
     waiting = [value]
     while waiting:
@@ -31,6 +33,8 @@ def check_storable(value: Any) -> None:
                 one.encode()
             except UnicodeEncodeError:
                 raise ValueError("lone surrogates are not text") from None
+        elif isinstance(one, float) and not math.isfinite(one):
+            raise ValueError("numbers must be finite")
         elif isinstance(one, dict):
             waiting += [*one.keys(), *one.values()]
         elif isinstance(one, list | tuple):
