@@ -16,11 +16,10 @@ SELECT coalesce(p.legal_name, '') AS legal_name, coalesce(p.address, '') AS addr
        coalesce(p.tax_id, '') AS tax_id, coalesce(p.email, '') AS email,
        coalesce(p.tax_basis_points, 0) AS tax_basis_points, coalesce(e.time_zone, 'UTC') AS time_zone,
        CASE WHEN p.time_zone_from IS NOT NULL THEN p.time_zone END AS next_time_zone,
-       p.time_zone_from AS next_from, quota.window_end('messages', t.start, c) AS month_ends,
+       p.time_zone_from AS next_from, c.month_end AS month_ends,
        o.name AS organization_name
   FROM core.organizations o
  CROSS JOIN quota.calendar_of(%(organization_id)s) c
- CROSS JOIN quota.window_start('messages', c) AS t (start)
   LEFT JOIN billing.profiles p ON p.organization_id = o.organization_id
   LEFT JOIN quota.entitlements e ON e.organization_id = o.organization_id
  WHERE o.organization_id = %(organization_id)s

@@ -273,7 +273,7 @@ END $$;
 RESET ROLE;
 
 DROP FUNCTION quota.make_windows, quota.change_calendar, quota.turning_point, quota.calendar_of, quota.period_end,
-    quota.window_start(text, quota.calendar), quota.window_end(text, timestamptz, quota.calendar);
+    quota.window_start(text, quota.calendar), quota.window_end(text, quota.calendar);
 DROP TYPE quota.calendar;
 ALTER TABLE quota.entitlements
     DROP COLUMN month_start, DROP COLUMN month_end, DROP COLUMN day_start, DROP COLUMN day_end;

@@ -10,47 +10,46 @@ ALTER TABLE quota.entitlements
     ADD COLUMN day_start timestamptz,
     ADD COLUMN day_end timestamptz;
 
--- When an organization's windows begin and end.
-CREATE TYPE quota.calendar AS (
-    time_zone text, month_start timestamptz, month_end timestamptz, day_start timestamptz, day_end timestamptz);
-
-CREATE FUNCTION quota.calendar_of(p_organization_id uuid) RETURNS quota.calendar
-    LANGUAGE sql STABLE AS $$
-    SELECT coalesce(
-        (SELECT ROW(e.time_zone, e.month_start, e.month_end, e.day_start, e.day_end)::quota.calendar
-           FROM quota.entitlements e WHERE e.organization_id = p_organization_id),
-        ROW('UTC', NULL, NULL, NULL, NULL)::quota.calendar)
-$$;
-
 -- The end of the month or day (p_unit) of a time zone in which p_at lies. From midnight, by name: where clocks go forward
 -- at midnight a day begins at one o'clock, and the next one does not.
 CREATE FUNCTION quota.period_end(p_unit text, p_at timestamptz, p_time_zone text) RETURNS timestamptz
     LANGUAGE sql STABLE AS $$
-    SELECT (date_trunc(p_unit, p_at AT TIME ZONE p_time_zone) + ('1 ' || p_unit)::interval) AT TIME ZONE p_time_zone
+    SELECT (date_trunc(p_unit, p_at AT TIME ZONE p_time_zone)
+            + CASE p_unit WHEN 'day' THEN interval '1 day' ELSE interval '1 month' END) AT TIME ZONE p_time_zone
 $$;
 
-DROP FUNCTION quota.window_start, quota.window_end;
+-- The windows of an organization that are open now.
+CREATE TYPE quota.calendar AS (
+    time_zone text, month_start timestamptz, month_end timestamptz, day_start timestamptz, day_end timestamptz);
+
+-- One row; declared as a set, so that queries take it in.
+CREATE FUNCTION quota.calendar_of(p_organization_id uuid) RETURNS SETOF quota.calendar
+    LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT z.zone,
+           CASE WHEN z.now < e.month_end THEN e.month_start ELSE date_trunc('month', z.now, z.zone) END,
+           CASE WHEN z.now < e.month_end THEN e.month_end ELSE quota.period_end('month', z.now, z.zone) END,
+           CASE WHEN z.now < e.day_end THEN e.day_start ELSE date_trunc('day', z.now, z.zone) END,
+           CASE WHEN z.now < e.day_end THEN e.day_end ELSE quota.period_end('day', z.now, z.zone) END
+      FROM (SELECT) one
+      LEFT JOIN quota.entitlements e ON e.organization_id = p_organization_id
+     CROSS JOIN LATERAL (SELECT coalesce(e.time_zone, 'UTC') AS zone, quota.clock() AS now) z
+$$;
+
 CREATE FUNCTION quota.window_start(p_meter text, p_calendar quota.calendar) RETURNS timestamptz
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN p_meter IN ('storage_bytes', 'documents', 'concurrent_requests') THEN '1970-01-01 00:00+00'::timestamptz
-        WHEN p_meter = 'api_calls' THEN
-            CASE WHEN quota.clock() < (p_calendar).day_end THEN (p_calendar).day_start
-                 ELSE date_trunc('day', quota.clock(), (p_calendar).time_zone) END
-        WHEN quota.clock() < (p_calendar).month_end THEN (p_calendar).month_start
-        ELSE date_trunc('month', quota.clock(), (p_calendar).time_zone) END
+        WHEN p_meter = 'api_calls' THEN (p_calendar).day_start
+        ELSE (p_calendar).month_start END
 $$;
--- The end of a window that began at p_start.
-CREATE FUNCTION quota.window_end(p_meter text, p_start timestamptz, p_calendar quota.calendar) RETURNS timestamptz
-    LANGUAGE sql STABLE AS $$
+CREATE FUNCTION quota.window_end(p_meter text, p_calendar quota.calendar) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN p_meter IN ('storage_bytes', 'documents', 'concurrent_requests') THEN '9999-12-31 00:00+00'::timestamptz
-        WHEN p_meter = 'api_calls' THEN
-            CASE WHEN p_start = (p_calendar).day_start THEN (p_calendar).day_end
-                 ELSE quota.period_end('day', p_start, (p_calendar).time_zone) END
-        WHEN p_start = (p_calendar).month_start THEN (p_calendar).month_end
-        ELSE quota.period_end('month', p_start, (p_calendar).time_zone) END
+        WHEN p_meter = 'api_calls' THEN (p_calendar).day_end
+        ELSE (p_calendar).month_end END
 $$;
+DROP FUNCTION quota.window_start(text, text), quota.window_end(text, timestamptz, text);
 
 -- Where the window that began at p_start ends if the time zone changes: at the first end of a month or day of the new one
 -- that does not come before the change is due (p_from), nor before half of the window's period is over.
@@ -69,22 +68,23 @@ $$;
 CREATE FUNCTION quota.change_calendar(p_calendar quota.calendar, p_time_zone text, p_from timestamptz)
     RETURNS quota.calendar
     LANGUAGE sql STABLE AS $$
-    SELECT ROW(p_time_zone,
-               m.start, quota.turning_point('month', m.start, p_from, (p_calendar).time_zone, p_time_zone),
-               d.start, quota.turning_point('day', d.start, p_from, (p_calendar).time_zone, p_time_zone)
-           )::quota.calendar
-      FROM quota.window_start('messages', p_calendar) AS m (start),
-           quota.window_start('api_calls', p_calendar) AS d (start)
+    SELECT p_time_zone,
+           c.month_start, quota.turning_point('month', c.month_start, p_from, c.time_zone, p_time_zone),
+           c.day_start, quota.turning_point('day', c.day_start, p_from, c.time_zone, p_time_zone)
+      FROM (SELECT (p_calendar).*) c
 $$;
 
 -- Makes the windows of lines that have none. Terms before windows, as everybody who changes both: a time zone that changes
--- in this moment either finds the new rows, or says when they end.
+-- in this moment either finds the new rows, or says when they end. A window that has ended by that meanwhile did so where
+-- the next one began.
 CREATE FUNCTION quota.make_windows(p_organization_id uuid, p_lines quota.line[]) RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM quota.entitlements e WHERE e.organization_id = p_organization_id FOR SHARE;
     INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end)
-    SELECT p_organization_id, l.subject, l.meter, l.window_start, quota.window_end(l.meter, l.window_start, c)
+    SELECT p_organization_id, l.subject, l.meter, l.window_start,
+           CASE WHEN l.window_start < quota.window_start(l.meter, c) THEN quota.window_start(l.meter, c)
+                ELSE quota.window_end(l.meter, c) END
       FROM quota.calendar_of(p_organization_id) c, unnest(p_lines) l
      ORDER BY l.subject, l.meter, l.window_start
     ON CONFLICT DO NOTHING;
@@ -106,18 +106,19 @@ DECLARE
 BEGIN
     -- Terms before windows, as everybody who changes both.
     PERFORM FROM quota.entitlements e WHERE e.organization_id = v_organization_id FOR NO KEY UPDATE;
-    v_calendar := quota.change_calendar(quota.calendar_of(v_organization_id), p_time_zone, v_from);
+    SELECT n.* INTO v_calendar
+      FROM quota.calendar_of(v_organization_id) c, quota.change_calendar(c, p_time_zone, v_from) n;
     UPDATE quota.entitlements e
        SET time_zone = v_calendar.time_zone, month_start = v_calendar.month_start, month_end = v_calendar.month_end,
            day_start = v_calendar.day_start, day_end = v_calendar.day_end, updated_at = now()
      WHERE e.organization_id = v_organization_id;
     PERFORM FROM quota.windows w
-     WHERE w.organization_id = v_organization_id
-       AND w.window_start IN (v_calendar.month_start, v_calendar.day_start)
+     WHERE w.organization_id = v_organization_id AND w.window_start = quota.window_start(w.meter, v_calendar)
+       AND w.window_end < '9999-01-01'
      ORDER BY w.subject, w.meter, w.window_start FOR NO KEY UPDATE;
-    UPDATE quota.windows w SET window_end = quota.window_end(w.meter, w.window_start, v_calendar)
-     WHERE w.organization_id = v_organization_id
-       AND w.window_start = CASE w.meter WHEN 'api_calls' THEN v_calendar.day_start ELSE v_calendar.month_start END;
+    UPDATE quota.windows w SET window_end = quota.window_end(w.meter, v_calendar)
+     WHERE w.organization_id = v_organization_id AND w.window_start = quota.window_start(w.meter, v_calendar)
+       AND w.window_end < '9999-01-01';
     UPDATE billing.profiles p SET time_zone_from = NULL WHERE p.organization_id = v_organization_id;
 END $$;
 
@@ -130,7 +131,7 @@ CREATE OR REPLACE FUNCTION quota.reserve(
 DECLARE
     v_organization_id constant uuid := core.current_organization();
     v_user_id constant uuid := core.current_member();
-    v_calendar constant quota.calendar := quota.calendar_of(v_organization_id);
+    v_calendar quota.calendar;
     v_terms quota.terms;
     v_hold quota.holds;
     v_lines quota.line[];
@@ -146,6 +147,7 @@ BEGIN
     IF 0 > ANY (p_units) THEN
         RAISE EXCEPTION 'units to reserve are not negative: %', p_units;
     END IF;
+    SELECT c.* INTO v_calendar FROM quota.calendar_of(v_organization_id) c;
     -- The windows: the organization's, and the member's where they are counted.
     SELECT array_agg(ROW(s.subject, s.meter, s.window_start, s.units)::quota.line
                      ORDER BY s.subject, s.meter, s.window_start),
@@ -155,7 +157,7 @@ BEGIN
                     max(s.window_end) FILTER (WHERE s.window_end < '9999-01-01') + interval '26 hours')
       INTO v_lines, v_cost, v_keep_until
       FROM (SELECT t.subject, r.meter, r.window_start, r.units,
-                   quota.window_end(r.meter, r.window_start, v_calendar) AS window_end
+                   quota.window_end(r.meter, v_calendar) AS window_end
               FROM (SELECT r.meter, r.units, quota.window_start(r.meter, v_calendar) AS window_start
                       FROM unnest(p_meters, p_units) AS r (meter, units)) r
               JOIN (VALUES (v_organization_id, true), (v_user_id, false)) AS t (subject, every)
@@ -268,10 +270,11 @@ CREATE OR REPLACE FUNCTION quota.adjust(p_event_id uuid, p_feature text, p_meter
     LANGUAGE plpgsql AS $$
 DECLARE
     v_organization_id constant uuid := core.current_organization();
-    v_calendar constant quota.calendar := quota.calendar_of(core.current_organization());
+    v_calendar quota.calendar;
     v_lines quota.line[];
     v_recorded int;
 BEGIN
+    SELECT c.* INTO v_calendar FROM quota.calendar_of(v_organization_id) c;
     SELECT array_agg(ROW(v_organization_id, u.meter, quota.window_start(u.meter, v_calendar), 0)::quota.line
                      ORDER BY u.meter)
       INTO v_lines FROM unnest(p_meters, p_units) AS u (meter, units) WHERE u.units <> 0;
@@ -317,7 +320,7 @@ CREATE OR REPLACE FUNCTION billing.budget_of(p_organization_id uuid) RETURNS jso
       LEFT JOIN quota.entitlements e ON e.organization_id = b.organization_id
      CROSS JOIN LATERAL quota.calendar_of(b.organization_id) c
      CROSS JOIN LATERAL (
-           SELECT s AS window_start, quota.window_end('cost', s, c) AS window_end
+           SELECT s AS window_start, quota.window_end('cost', c) AS window_end
              FROM quota.window_start('cost', c) s) t
       LEFT JOIN quota.windows w
         ON w.organization_id = b.organization_id AND w.subject = b.organization_id AND w.meter = 'cost'
