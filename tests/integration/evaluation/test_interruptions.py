@@ -14,6 +14,7 @@ import pytest
 from footnote.evaluation import Creation, NewRun, RunState
 from footnote.evaluation.charging import bounds
 from footnote.evaluation.evaluations import Runs, golden_question
+from footnote.platform.errors import InvalidRequest
 from footnote.platform.ids import new_id
 from footnote.platform.settings import Settings
 from footnote.quota import BudgetExceeded, Meter
@@ -176,7 +177,14 @@ async def test_a_budget_that_is_nearly_spent_switches_evaluations_off(
     context = new_organization(migrated_database)
     run = await queued(context, 2)
     service = Runs(runs, PostgresQuotaStore(database, "enterprise"), Settings(environment="test"))
+    asked = (context, run.set_id, "", {}, Creation("a key", "its request"))
+    started, _ = await service.start(*asked)
     limit(context, {}, stage=stage)
+    # What was started before is told again; its key starts nothing else.
+    assert await service.start(*asked) == (started, False)
+    with pytest.raises(InvalidRequest, match="was used for another request"):
+        await service.start(*asked[:-1], Creation("a key", "another one"))
+    await runs.cancel_run(context, started.id)
     await evaluator(database, 0.0, None).work(5)
     paused = await runs.get_run(context, run.id)
     assert (paused.state, paused.done) == (RunState.RUNNING, 0)

@@ -170,9 +170,13 @@ class Runs:
         Raises:
             BudgetExceeded, PlatformBudgetExceeded: A budget is nearly spent; evaluations are switched off.
             Conflict: The set is empty, or too many runs wait.
-            InvalidRequest: A setting cannot be tried or has a value that it cannot have.
+            InvalidRequest: A setting cannot be tried or has a value that it cannot have, or the idempotency
+                key was used for another request.
             NotFound: There is no such set.
         """
+        # What was started before is told again, whatever the budget says now.
+        if creation.key is not None and (started := await self._store.created_run(context, creation)):
+            return started, False
         configuration = merged(self._settings, overrides)
         check_switched_on(await self._quota.terms(context))
         run = NewRun(new_id(), set_id, label, overrides, digest(configuration))

@@ -99,6 +99,14 @@ class GoldenSetStore(Protocol):
 class RunStore(Protocol):
     """Runs and their results. Raises `NotFound` for what is not the organization's."""
 
+    async def created_run(self, context: OrganizationContext, creation: Creation) -> Run | None:
+        """The run that this request made before.
+
+        Raises:
+            InvalidRequest: The idempotency key was used for another request.
+        """
+        ...
+
     async def create_run(
         self, context: OrganizationContext, run: NewRun, creation: Creation, *, most: int, most_open: int
     ) -> tuple[Run, bool]:

@@ -144,6 +144,13 @@ class PostgresRunStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def created_run(self, context: OrganizationContext, creation: Creation) -> Run | None:
+        """See `RunStore.created_run`."""
+        values = creation_values(context, creation)
+        async with self._database.tenant_tx(context, background=True) as cursor:
+            row = await created_before(cursor, _RUN_OF_REQUEST, values)
+        return None if row is None else _run(row)
+
     async def create_run(
         self, context: OrganizationContext, run: NewRun, creation: Creation, *, most: int, most_open: int
     ) -> tuple[Run, bool]:
