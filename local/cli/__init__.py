@@ -52,7 +52,7 @@ def build_app() -> typer.Typer:
     app.add_typer(cost.app, name="cost")
     app.add_typer(billing.plans_app, name="plans")
     app.add_typer(billing.invoices_app, name="invoices")
-    app.command()(costs.costs)
+    app.add_typer(costs.app, name="costs")
     app.add_typer(prices.app, name="prices")
     app.add_typer(budget.app, name="budget")
     return app

@@ -112,3 +112,65 @@ def test_what_all_organizations_cost(footnote, migrated_database):
             assert {row[by] for row in rows} == {str(owner.organization_id) for owner in owners}
     assert "together" in footnote("costs", *days).output
     assert footnote("costs", "--from", "2027-06-02", "--to", "2027-06-01").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "status"), [(1, 0), (1.009, 0), (1.011, 1), (0.991, 0), (0.989, 1), (2, 1)]
+)
+@pytest.mark.parametrize("by", ["model", "component"])
+def test_a_providers_invoice_beside_the_ledger(footnote, migrated_database, by, share, status):
+    name = {"model": "large", "component": "output_tokens"}[by]
+    dsn = migrated_database.superuser_dsn
+    add_traffic(dsn, new_organization(migrated_database), utc("2027-07-05 12:00"), 60)
+    query(dsn, "DELETE FROM quota.cost_ledger")
+    column = {"model": "model", "component": "meter"}[by]
+    ((cost,),) = query(
+        dsn,
+        f"SELECT sum(cost_micro_usd)::bigint FROM quota.usage_ledger WHERE {column} = %s"
+        " AND at >= '2027-06-01 00:00+00' AND at < '2027-07-01 00:00+00'",
+        name,
+    )
+    invoiced = f"{round(cost * share) / 1_000_000:.6f}"
+    told = footnote("costs", "compare", "--month", "2027-06", f"--{by}", name, "--invoiced", invoiced)
+    assert told.exit_code == status, told.output
+    assert f"{cost / 1_000_000:,.6f}" in told.output
+    assert f"{100 * (share - 1):+.2f} %" in told.output
+    allowed = ("--tolerance", "150")
+    assert (
+        footnote(
+            "costs", "compare", "--month", "2027-06", f"--{by}", name, "--invoiced", invoiced, *allowed
+        ).exit_code
+        == 0
+    )
+
+
+def test_what_no_model_is_named_for_may_be_on_the_invoice(footnote, migrated_database):
+    dsn = migrated_database.superuser_dsn
+    owner = new_organization(migrated_database)
+    add_traffic(dsn, owner, utc("2027-07-05 12:00"), 60)
+    billed, unbilled = total_of(dsn, owner.organization_id, "2027-06-01 00:00+00", "2027-07-01 00:00+00")
+    assert unbilled > billed / 100
+    whole = billed + unbilled
+    for amount, status in (
+        (billed, 0),
+        (whole, 0),
+        (billed + unbilled // 2, 0),
+        (2 * whole, 1),
+        (billed // 2, 1),
+    ):
+        words = ("costs", "compare", "--month", "2027-06", "--invoiced", f"{amount / 1_000_000:.6f}")
+        assert footnote(*words).exit_code == status, amount
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--invoiced", "1", "--model", "small"), "no model called 'small'"),
+        (("--invoiced", "1", "--model", "large", "--component", "messages"), "not by both"),
+        (("--invoiced", "a lot"), "no amount of dollars"),
+    ],
+)
+def test_wrong_comparisons_are_refused(footnote, words, says):
+    refused = footnote("costs", "compare", "--month", "2027-06", *words)
+    assert refused.exit_code == 1
+    assert says in refused.output.replace("\n", " ")
