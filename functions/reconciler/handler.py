@@ -29,6 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG
         "mismatches": findings.mismatches,
         "organizations": findings.organizations,
         "windows": findings.windows,
+        "recounted": findings.recounted,
     }
     logger.info("reconciled", extra=done)
     return done

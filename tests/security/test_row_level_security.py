@@ -53,7 +53,10 @@ QUOTA = """
     INSERT INTO quota.webhook_endpoints (organization_id, endpoint_id, url, topics)
     VALUES (%(o)s, gen_random_uuid(), 'https://example.com', '{*}');
     INSERT INTO quota.deliveries (organization_id, consumer, event_id, claimed_until)
-    VALUES (%(o)s, 'a consumer', 'an event', now())
+    VALUES (%(o)s, 'a consumer', 'an event', now());
+    INSERT INTO quota.sums (organization_id) VALUES (%(o)s);
+    INSERT INTO quota.usage_parts VALUES (%(o)s, now(), 'messages', '', 'chat', 1, 0, 1, 1);
+    INSERT INTO quota.member_days VALUES (%(o)s, now(), gen_random_uuid(), 'messages', 1, 0)
 """
 
 BILLING = """

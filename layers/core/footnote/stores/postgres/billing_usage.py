@@ -7,10 +7,11 @@ from types import MappingProxyType
 from footnote.billing.usage import DayRange, GroupBy, LedgerPlace, LedgerRow, UsageReport, UsageRow
 from footnote.platform.context import OrganizationContext
 from footnote.stores.postgres.database import Database
+from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of
 
 _GROUPS = MappingProxyType(
     {
-        "day": "(at AT TIME ZONE %(time_zone)s)::date",
+        "day": "(at AT TIME ZONE %(zone)s)::date",
         "meter": "''",
         "user": "user_id",
         "model": "model",
@@ -53,21 +54,19 @@ class PostgresUsageStore:
 
     async def report(self, context: OrganizationContext, days: DayRange, group_by: GroupBy) -> UsageReport:
         """See `UsageStore.report`."""
+        rows_of = USED_BY_MEMBERS if group_by == "user" else USED
         # Texts are made of the groups, not of every row.
         statement = (
             f"SELECT coalesce(kind::text, '') AS group, meter, units, cost_micro_usd FROM ("  # noqa: S608
             f" SELECT {_GROUPS[group_by]} AS kind, meter, sum(units)::bigint AS units,"
-            " sum(cost_micro_usd)::bigint AS cost_micro_usd FROM quota.usage_ledger"
-            f"{_IN_RANGE} GROUP BY 1, 2) groups ORDER BY 1, 2"
+            f" sum(cost_micro_usd)::bigint AS cost_micro_usd FROM ({rows_of}) used GROUP BY 1, 2) groups"
+            " ORDER BY 1, 2"
         )
-        async with self._database.tenant_tx(context, background=True) as cursor:
-            names = _names(context, days)
-            await cursor.execute(_TIME_ZONE, names)
-            row = await cursor.fetchone()
-            assert row is not None
-            await cursor.execute(statement.encode(), names | {"time_zone": row["time_zone"]})
+        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
+            bounds = await bounds_of(cursor, context.organization_id, days.first, days.last)
+            await cursor.execute(statement.encode(), bounds)
             rows = tuple(UsageRow(**found) for found in await cursor.fetchall())
-        return UsageReport(days, group_by, row["time_zone"], rows)
+        return UsageReport(days, group_by, bounds["zone"], rows)
 
     async def export(
         self, context: OrganizationContext, days: DayRange, limit: int, after: LedgerPlace | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +12,7 @@ from footnote.billing.costs import CostGroup, GroupBy, Period, Totals
 from footnote.billing.recommendations import Patterns
 from footnote.platform.context import OrganizationContext
 from footnote.stores.postgres.database import Cursor, Database
+from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of
 
 _ZONE = """
 SELECT coalesce((SELECT e.time_zone FROM quota.entitlements e
@@ -19,75 +21,80 @@ SELECT coalesce((SELECT e.time_zone FROM quota.entitlements e
 _TODAY = f"SELECT z.zone, (z.now AT TIME ZONE z.zone)::date AS today FROM ({_ZONE}) z"  # noqa: S608 - constants
 # Both ledgers, from the first day to the last one, in the organization's time zone.
 _ENTRIES = f"""
-WITH zone AS ({_ZONE}), bounds AS (
-    SELECT z.zone, %(first)s::timestamp AT TIME ZONE z.zone AS first,
-           (%(last)s::date + 1)::timestamp AT TIME ZONE z.zone AS until FROM zone z
-), entries AS (
-    SELECT u.user_id, u.feature, u.model, u.meter, u.at, u.hold_id, u.attempt, u.units,
-           u.cost_micro_usd AS billed, 0 AS unbilled
-      FROM quota.usage_ledger u, bounds b
-     WHERE u.organization_id = %(organization_id)s AND u.at >= b.first AND u.at < b.until
+WITH entries AS (
+    SELECT at, meter, model, feature, units, cost_micro_usd AS billed, 0 AS unbilled, entries, requests
+      FROM ({USED}) used
      UNION ALL
-    SELECT c.user_id, c.feature, NULL, NULL, c.at, NULL, NULL, 0, 0, c.cost_micro_usd
-      FROM quota.cost_ledger c, bounds b
-     WHERE c.organization_id = %(organization_id)s AND c.at >= b.first AND c.at < b.until
+    SELECT c.at, NULL, NULL, c.feature, 0, 0, c.cost_micro_usd, 0, 0 FROM quota.cost_ledger c
+     WHERE c.organization_id = %(organization_id)s AND c.at >= %(first_at)s AND c.at < %(until_at)s
+)
+"""  # noqa: S608 - constants
+_MEMBERS = f"""
+WITH entries AS (
+    SELECT user_id, cost_micro_usd AS billed, 0 AS unbilled FROM ({USED_BY_MEMBERS}) used
+     UNION ALL
+    SELECT c.user_id, 0, c.cost_micro_usd FROM quota.cost_ledger c
+     WHERE c.organization_id = %(organization_id)s AND c.at >= %(first_at)s AND c.at < %(until_at)s
 )
 """  # noqa: S608 - constants
 _TOTALS = f"""{_ENTRIES}
 SELECT coalesce(sum(billed), 0)::bigint AS billed, coalesce(sum(unbilled), 0)::bigint AS unbilled,
        coalesce(sum(units) FILTER (WHERE meter = 'messages'), 0)::bigint AS messages,
        coalesce(sum(billed) FILTER (WHERE feature = 'chat'), 0)::bigint AS chat_cost,
-       (SELECT count(*) FROM (SELECT DISTINCT hold_id, attempt FROM entries WHERE attempt > 0) d)
-           AS transactions
+       coalesce(sum(requests), 0)::bigint AS transactions
   FROM entries
 """  # noqa: S608 - constants
 _KEYS: Mapping[GroupBy, str] = MappingProxyType(
     {
-        "organization": "%(organization_id)s::text",
+        "organization": "%(organization_id)s",
         "model": "nullif(model, '')",
         "feature": "feature",
-        "day": "((at AT TIME ZONE (SELECT zone FROM zone))::date)::text",
-        "user": "user_id::text",
+        "day": "(at AT TIME ZONE %(zone)s)::date",
+        "user": "user_id",
         "component": "meter",
     }
 )
+# Texts are made of the groups, not of every row.
 _GROUPS = MappingProxyType(
     {
-        name: f"""{_ENTRIES}
-        SELECT {key} AS key, sum(billed)::bigint AS billed, sum(unbilled)::bigint AS unbilled
-          FROM entries WHERE billed <> 0 OR unbilled <> 0
-         GROUP BY 1 ORDER BY {"1" if name == "day" else "sum(billed) + sum(unbilled) DESC, 1"}
+        name: f"""{_MEMBERS if name == "user" else _ENTRIES}
+        SELECT kind::text AS key, billed, unbilled
+          FROM (SELECT {key} AS kind, sum(billed)::bigint AS billed, sum(unbilled)::bigint AS unbilled
+                  FROM entries WHERE billed <> 0 OR unbilled <> 0 GROUP BY 1) groups
+         ORDER BY {"1" if name == "day" else "billed + unbilled DESC, 1"}
         """  # noqa: S608 - constants
         for name, key in _KEYS.items()
     }
 )
 _INFERENCE = "('input_tokens', 'cached_tokens', 'output_tokens', 'compute_ms')"
-_PATTERNS = f"""{_ENTRIES}, answers AS (
-    SELECT count(*) AS answers, count(*) FILTER (WHERE (m.metadata ->> 'cached')::boolean) AS cached_answers
-      FROM chat.messages m, bounds b
-     WHERE m.organization_id = %(organization_id)s AND m.actor = 'assistant'
-       AND m.created_at >= b.first AND m.created_at < b.until
-)
-SELECT a.answers, a.cached_answers,
+_ANSWERS = """
+SELECT count(*) FROM chat.messages m
+ WHERE m.organization_id = %(organization_id)s AND m.actor = 'assistant'
+   AND m.created_at >= %(first_at)s AND m.created_at < %(until_at)s
+"""
+_PATTERNS = f"""{_ENTRIES}
+SELECT ({_ANSWERS}) AS answers, ({_ANSWERS} AND m.metadata ->> 'cached' = 'true') AS cached_answers,
        coalesce(sum(e.billed) FILTER (WHERE e.feature = 'chat' AND e.meter IN {_INFERENCE}), 0)::bigint
            AS inference_cost,
        coalesce(sum(e.billed) FILTER (WHERE e.meter = 'embedding_tokens'), 0)::bigint AS embedding_cost,
        coalesce(sum(e.billed) FILTER (WHERE e.meter = 'compute_ms' AND e.model <> ''), 0)::bigint
            AS compute_cost,
        coalesce(sum(e.units) FILTER (WHERE e.meter = 'compute_ms' AND e.model <> ''), 0)::bigint AS compute_ms
-  FROM answers a LEFT JOIN entries e ON true GROUP BY a.answers, a.cached_answers
+  FROM entries e
 """  # noqa: S608 - constants
-# Hours that are not over yet would look like quiet ones.
+# Hours since the first day began; those that are not over yet would look like quiet ones.
 _HOURS = f"""{_ENTRIES}, hours AS (
-    SELECT h FROM bounds b, generate_series(b.first, least(b.until, date_trunc('hour', quota.clock()))
-                                                     - interval '1 hour', interval '1 hour') h
+    SELECT generate_series(
+        %(first_at)s::timestamptz,
+        least(%(until_at)s, date_bin('1 hour', quota.clock(), %(first_at)s)) - interval '1 hour',
+        interval '1 hour') AS h
 ), sums AS (
-    SELECT date_trunc('hour', at) AS h, sum(billed + unbilled)::bigint AS cost,
-           count(*) FILTER (WHERE meter = 'embedding_tokens') AS embeddings
+    SELECT date_bin('1 hour', at, %(first_at)s) AS h, sum(billed + unbilled)::bigint AS cost,
+           sum(entries) FILTER (WHERE meter = 'embedding_tokens')::bigint AS embeddings
       FROM entries GROUP BY 1
 )
 SELECT coalesce(s.cost, 0) AS cost, coalesce(s.embeddings, 0) AS embeddings
-  FROM hours LEFT JOIN sums s ON s.h = date_trunc('hour', hours.h) ORDER BY hours.h
+  FROM hours LEFT JOIN sums s USING (h) ORDER BY h
 """  # noqa: S608 - constants
 
 
@@ -111,20 +118,21 @@ class PostgresCosts:
         self, context: OrganizationContext, period: Period, group_by: GroupBy
     ) -> tuple[Totals, Sequence[CostGroup]]:
         """See `CostStore.sums`."""
-        values = _values(context, period)
-        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
+        async with self._snapshot(context) as cursor:
+            values = await bounds_of(cursor, context.organization_id, period.first, period.last)
             totals = Totals(**await _one(cursor, _TOTALS, values))
             return totals, await _groups(cursor, group_by, values)
 
     async def daily(self, context: OrganizationContext, period: Period) -> Sequence[CostGroup]:
         """See `CostStore.daily`."""
-        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
-            return await _groups(cursor, "day", _values(context, period))
+        async with self._snapshot(context) as cursor:
+            values = await bounds_of(cursor, context.organization_id, period.first, period.last)
+            return await _groups(cursor, "day", values)
 
     async def patterns(self, context: OrganizationContext, period: Period) -> Patterns:
         """See `CostStore.patterns`."""
-        values = _values(context, period)
-        async with self._database.tenant_tx(context, snapshot=True, background=True) as cursor:
+        async with self._snapshot(context) as cursor:
+            values = await bounds_of(cursor, context.organization_id, period.first, period.last)
             figures = await _one(cursor, _PATTERNS, values)
             await cursor.execute(_HOURS, values)
             hours = await cursor.fetchall()
@@ -134,9 +142,8 @@ class PostgresCosts:
             cost_by_hour=[hour["cost"] for hour in hours],
         )
 
-
-def _values(context: OrganizationContext, period: Period) -> dict[str, Any]:
-    return {"organization_id": context.organization_id, "first": period.first, "last": period.last}
+    def _snapshot(self, context: OrganizationContext) -> AbstractAsyncContextManager[Cursor]:
+        return self._database.tenant_tx(context, snapshot=True, background=True)
 
 
 async def _groups(cursor: Cursor, group_by: GroupBy, values: Mapping[str, Any]) -> list[CostGroup]:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from footnote.platform.logging import get_logger
 from footnote.quota.events import Event, EventMismatch
-from footnote.quota.reconciliation import Backlog, Page, PlatformTotals
+from footnote.quota.reconciliation import AddedUp, Backlog, Page, PlatformTotals, Recounted
 from footnote.stores.postgres.database import Cursor, Database
 
 logger = get_logger("events")
@@ -166,6 +166,19 @@ class PostgresMeteringJobs:
             count=found["count"],
             differences=found["differences"],
         )
+
+    async def add_up(self, after: UUID | None, least: int, rows: int) -> AddedUp | None:
+        """See `Books.add_up`."""
+        statement = "SELECT metering.add_up_next(%s::uuid, %s, %s) AS value"
+        found = await self._value(statement, after, least, rows)
+        return None if found is None else AddedUp(UUID(found["id"]), found["again"])
+
+    async def recount(self, after: UUID | None, every_s: int) -> Recounted | None:
+        """See `Books.recount`."""
+        found = await self._value("SELECT metering.recount_next(%s::uuid, %s) AS value", after, every_s)
+        if found is None:
+            return None
+        return Recounted(UUID(found["id"]), found["count"], found["differences"])
 
     async def platform(self) -> PlatformTotals:
         """See `Books.platform`."""
