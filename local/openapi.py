@@ -23,6 +23,11 @@ _DESCRIPTION = """Drop documents, ask questions, get answers that cite the passa
 
 Sign in with `POST /auth/login` and send the access token as `Authorization: Bearer <token>`. Every error has
 the body `{code, message, details, request_id}`; `X-Request-ID` is taken over from the request and returned.
+
+Each caller may send 100 requests a minute, and beside them 30 questions (`POST /chat`) and 60 searches
+(`POST /search`), unless the plan or the organization has set other rates (`GET /quota/rates`). The headers
+`RateLimit-*` tell how it stands; a request that is refused for it, by 429, tells by `Retry-After` when to come
+again, in seconds.
 """
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
