@@ -26,8 +26,7 @@ the body `{code, message, details, request_id}`; `X-Request-ID` is taken over fr
 
 Each caller may send 100 requests a minute, and beside them 30 questions (`POST /chat`) and 60 searches
 (`POST /search`), unless the plan or the organization has set other rates (`GET /quota/rates`). The headers
-`RateLimit-*` tell how it stands; a request that is refused for it, by 429, tells by `Retry-After` when to come
-again, in seconds.
+`RateLimit-*` tell how it stands; a refusal (429) tells by `Retry-After` in how many seconds to come again.
 """
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
