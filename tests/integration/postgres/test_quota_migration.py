@@ -1,11 +1,11 @@
-"""Documents that were there before they were metered are counted by the migration that brings meters."""
+"""What was there before is counted by the migration that brings meters, and goes on through later ones."""
 
 import asyncio
 
 import psycopg
 
 from footnote.platform.ids import new_id
-from footnote.stores.postgres.migrate import upgrade
+from footnote.stores.postgres.migrate import downgrade, upgrade
 from local.bootstrap import OWNER
 from tests.support.ingestion import World
 from tests.support.metering import assert_metering_is_exact, committed_of
@@ -94,3 +94,44 @@ async def _goes_on(database, organization):
         "cost",
     }
     await connected.close()
+
+
+def test_windows_and_holds_of_before_go_on_through_calendars_and_back(postgres_cluster):
+    """Up with a hold that is open, through a change of time zone, and down again: one window, and exact."""
+    reserve = "SELECT quota.reserve(%s, '', 'chat', '{messages,api_calls}', '{1,1}', 60, true, 'free') ->> 'outcome'"
+    settle = (
+        "SELECT quota.settle(%s, 1, '{messages,api_calls}', '{\"\",\"\"}', '{1,1}', '{0,0}', 0, NULL)"
+        " ->> 'outcome'"
+    )
+    with postgres_cluster.empty_database() as database:
+        upgrade(database.dsn(OWNER), "0013_payments")
+        context = new_organization(database)
+        with psycopg.connect(database.superuser_dsn, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO quota.entitlements (organization_id, plan, plan_version, limits, time_zone)"
+                " VALUES (%s, 'free', 1, '{\"messages\": 4}', 'Asia/Tokyo')",
+                (context.organization_id,),
+            )
+            for setting, value in (("organization", context.organization_id), ("user", context.user_id)):
+                connection.execute("SELECT set_config(%s, %s, false)", (f"app.{setting}_id", str(value)))
+
+            def does(statement, hold_id):
+                return connection.execute(statement, (hold_id,)).fetchone()[0]
+
+            def windows():
+                return connection.execute(
+                    "SELECT DISTINCT meter, window_start, committed, reserved FROM quota.windows ORDER BY 1"
+                ).fetchall()
+
+            first, second, third, fourth = (new_id() for _ in range(4))
+            assert does(reserve, first) == "reserved"
+            starts = [start for _, start, *_ in windows()]
+            upgrade(database.dsn(OWNER))
+            assert [does(reserve, second), does(settle, first)] == ["reserved", "settled"]
+            connection.execute("SELECT billing.change_time_zone('Pacific/Pago_Pago')")
+            assert [does(settle, second), does(reserve, third)] == ["settled", "reserved"]
+            assert [row[1:] for row in windows()] == [(start, 2, 1) for start in starts]
+            connection.execute("SELECT billing.change_time_zone('Asia/Tokyo')")
+            downgrade(database.dsn(OWNER), "0013_payments")
+            assert [does(settle, third), does(reserve, fourth)] == ["settled", "reserved"]
+            assert [row[1:] for row in windows()] == [(start, 3, 1) for start in starts]
