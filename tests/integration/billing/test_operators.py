@@ -109,12 +109,14 @@ async def test_an_invoice_that_is_paid_late_makes_the_subscription_active_again(
         times.travel(MAY)
         assert await store.advance(owner)
         number = (await invoices.issue_next(owner)).document.number
-        times.travel(MAY + timedelta(days=14))
+        times.travel(MAY + timedelta(days=15, seconds=-1))
+        assert not await store.advance(owner)
+        times.travel(MAY + timedelta(days=15))
         assert await store.advance(owner)
         assert (await subscriptions.overview(owner)).subscription.status == "past_due"
         for _ in range(2):
             done = await asyncio.to_thread(command, "invoices", "pay", owner.organization_id, number)
-            assert (done.exit_code, "was paid 2026-05-15" in done.output) == (0, True), done.output
+            assert (done.exit_code, "was paid 2026-05-16" in done.output) == (0, True), done.output
         assert (await subscriptions.overview(owner)).subscription.status == "active"
         assert not await store.advance(owner)
     (invoice,) = await invoices.page(owner, 10)

@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from footnote.billing import BillingProfile, Plan, UsagePrice
 from footnote.billing.invoices import (
     Account,
+    Invoice,
     InvoiceDocument,
     Line,
     Party,
@@ -56,8 +57,19 @@ def test_an_invoice_adds_up_and_is_stored_as_it_is():
         ("Pro Plan", None, 2900), ("Messages", 1100, 6), ("zeppelins", 2, 0),
     ]  # fmt: skip
     assert (found.subtotal_cents, found.tax_cents, found.total_cents) == (2906, 552, 3458)
-    assert found.due_at == MAY + timedelta(days=14)
+    assert found.due_at == MAY + timedelta(days=15)
     assert InvoiceDocument.of_json(found.to_json()) == found
+
+
+def test_an_invoice_may_be_paid_on_its_last_day():
+    issued_at = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
+    found = compose(account(), "FN-2026-000001", issued_at, BillingSettings(due_days=14))
+    assert found.due_at == datetime(2026, 5, 16, tzinfo=UTC)
+    invoice = Invoice(new_id(), found)
+    assert invoice.state(found.due_at - timedelta(microseconds=1)) == "open"
+    assert invoice.state(found.due_at) == "overdue"
+    text = pypdfium2.PdfDocument(render(found))[0].get_textpage().get_text_range()
+    assert "Due 2026-05-15" in text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from footnote.billing.invoices.models import InvoiceDocument, Line, LineKind, Party, Tally
 from footnote.billing.plans import Plan, UsagePrice
@@ -67,7 +67,7 @@ def compose(account: Account, number: str, issued_at: datetime, settings: Billin
     return InvoiceDocument(
         number=number,
         issued_at=issued_at,
-        due_at=issued_at + timedelta(days=settings.due_days),
+        due_at=_end_of_day(issued_at + timedelta(days=settings.due_days)),
         period_start=account.period_start,
         period_end=account.period_end,
         currency=account.plan.currency,
@@ -95,6 +95,11 @@ def left_over(plan: Plan, invoiced: InvoiceDocument) -> Plan:
         for meter, price in plan.usage_prices.items()
     }
     return replace(plan, usage_prices=prices)
+
+
+def _end_of_day(at: datetime) -> datetime:
+    """Who pays on the last day (UTC) has paid in time."""
+    return datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
 
 
 def usage_cents(price: UsagePrice | None, units: int) -> int:

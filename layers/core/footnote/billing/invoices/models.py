@@ -96,6 +96,7 @@ class InvoiceDocument:
     """All that an invoice says. Kept as it was issued.
 
     Attributes:
+        due_at: The end of the last day on which it may be paid.
         provider: Through which the amount is collected.
         tax_basis_points: Hundredths of a percent.
         ledger_digest: Hexadecimal.

@@ -135,7 +135,7 @@ def _head(document: InvoiceDocument) -> Table:
     facts = [
         ("Number", document.number),
         ("Date of issue", _date(document.issued_at)),
-        ("Due", _date(document.due_at)),
+        ("Due", _date(document.due_at, last=True)),
         ("Period", f"{_date(document.period_start)} – {_date(document.period_end, last=True)}"),
     ]
     right = Table(
