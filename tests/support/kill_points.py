@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import psycopg
@@ -51,6 +52,49 @@ class Forgetful(Deadly):
             return answer
 
         return wrapped
+
+
+class Cancelling(Deadly):
+    """Whoever waits is cancelled at the n-th moment: just before a call, or when it has just been done.
+
+    Args:
+        fatal: The moment.
+        again: Goes on cancelling until it has ended, as cancel scopes do.
+    """
+
+    def __init__(self, fatal: int, *, again: bool = False) -> None:
+        super().__init__(fatal)
+        self._again = again
+        self._task: asyncio.Task[Any] | None = None
+
+    async def run(self, work: Coroutine[Any, Any, Any]) -> bool:
+        """Runs work; whether it came to its end."""
+        self._task = asyncio.create_task(work)
+        await asyncio.wait({self._task})
+        if self._task.cancelled():
+            return False
+        await self._task
+        return True
+
+    def function(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def wrapped(*args: Any) -> Any:
+            self.step()
+            answer = await call(*args)
+            self.step()
+            return answer
+
+        return wrapped
+
+    def step(self) -> None:
+        if next(self._calls) == self._fatal:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        assert self._task is not None
+        if not self._task.done():
+            self._task.cancel()
+            if self._again:
+                asyncio.get_running_loop().call_soon(self._cancel)
 
 
 class _Wrapped:

@@ -147,6 +147,21 @@ async def test_a_version_that_is_refused_leaves_the_old_one(world, organization,
     assert used()["storage_bytes"] == 9
 
 
+async def test_a_larger_plan_reads_what_was_refused(world, organization, limit, used):
+    limit({"storage_bytes": 10})
+    event = await world.drop(organization, "owls.txt", "Owls see at night.")
+    assert (await only(world, organization)).failure_code == "quota_exceeded"
+    limit({"storage_bytes": 18})
+    # Uploaded again, as the reason says; the event that was refused comes once more and changes nothing.
+    await world.drop(organization, "owls.txt", "Owls see at night.")
+    before = used()
+    await world.ingestion.ingest(event)
+    document = await only(world, organization)
+    assert (document.status, document.failure_code) == (DocumentStatus.COMPLETED, None)
+    assert used() == before
+    assert (before["documents"], before["storage_bytes"]) == (1, 18)
+
+
 async def test_the_number_of_documents_is_limited_where_a_plan_says_so(world, organization, limit, used):
     limit({"documents": 1})
     await world.drop(organization, "owls.txt", "Owls see at night.")

@@ -8,7 +8,7 @@ import pytest
 
 from footnote.knowledge.models import DocumentStatus
 from footnote.platform.errors import Conflict, ModelUnavailable, ServiceUnavailable
-from tests.support.kill_points import Deadly, Killed, expire_leases
+from tests.support.kill_points import Cancelling, Deadly, Killed, expire_leases
 from tests.support.metering import assert_metering_is_exact
 from tests.support.recount import assert_statistics_are_exact
 
@@ -54,6 +54,40 @@ async def test_every_kill_point(world, organization, module_database, content):
             (document.id,),
         ).fetchone()
     assert stored == (document.chunk_count, document.chunk_count)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
+async def test_a_reader_that_is_cancelled_anywhere_leaves_no_hold(
+    world, organization, module_database, superuser, again
+):
+    """As Lambda's time limit nears: what was reserved is free at once, and the next delivery reads it."""
+    await world.drop(organization, "railway.txt", OLD)
+    event = world.bucket.put(
+        world.key(organization, "railway.txt"), b"A short one about the railway station."
+    )
+    for moment in itertools.count():
+        cancelling = Cancelling(moment, again=again)
+        ingestion = world.make_ingestion(
+            store=cancelling.wrap(world.store),
+            embedder=cancelling.wrap(world.embedder),
+            quota=cancelling.wrap(world.quota),
+        )
+        await cancelling.run(ingestion.ingest(event))
+        assert_metering_is_exact(module_database.superuser_dsn, organization.organization_id, at_rest=True)
+        (document,) = (await world.listed(organization)).values()
+        assert (await world.found(organization, "road") == [OLD]) == (document.version == 1)
+        if document.version == 2:
+            break
+        expire_leases(module_database)
+        superuser.execute("UPDATE knowledge.document_versions SET attempts = 1 WHERE attempts > 1")
+    assert moment > 12
+    await world.ingestion.ingest(event)
+    (document,) = (await world.listed(organization)).values()
+    assert (document.status, document.version) == (DocumentStatus.COMPLETED, 2)
+    states = superuser.execute(
+        "SELECT state FROM quota.holds WHERE organization_id = %s", (organization.organization_id,)
+    ).fetchall()
+    assert states == [("committed",), ("committed",)]
 
 
 async def test_what_was_stored_is_not_embedded_again(world, organization, module_database):
