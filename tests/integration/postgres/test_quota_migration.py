@@ -98,7 +98,10 @@ async def _goes_on(database, organization):
 
 def test_windows_and_holds_of_before_go_on_through_calendars_and_back(postgres_cluster):
     """Up with a hold that is open, through a change of time zone, and down again: one window, and exact."""
-    reserve = "SELECT quota.reserve(%s, '', 'chat', '{messages,api_calls}', '{1,1}', 60, true, 'free') ->> 'outcome'"
+    reserve = (
+        "SELECT quota.reserve(%s, '', 'chat', '{messages,api_calls}', '{1,1}', 60, true, 'free')"
+        " ->> 'outcome'"
+    )
     settle = (
         "SELECT quota.settle(%s, 1, '{messages,api_calls}', '{\"\",\"\"}', '{1,1}', '{0,0}', 0, NULL)"
         " ->> 'outcome'"
