@@ -25,6 +25,7 @@ from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import FootnoteError
 from footnote.platform.settings import PostgresSettings, load_settings
 from footnote.stores.postgres.billing import PostgresPlanStore
+from footnote.stores.postgres.billing_duplicates import PostgresDuplicateStore
 from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 from footnote.stores.postgres.billing_profiles import PostgresProfileStore
 from footnote.stores.postgres.database import Database
@@ -109,6 +110,25 @@ def verify(
     if said != found:
         stop_with(f"the ledger differs from the invoice: {rows} rows, digest {found}, on the invoice {said}")
     console.print(f"{rows} rows, digest {found}: as on the invoice")
+
+
+@invoices_app.command()
+def duplicates(organization: Organization, data_dir: DataDirectory = None) -> None:
+    """List the subscriptions that were paid for twice, and what was given back of them."""
+    found = _as_owner(data_dir, lambda database: _duplicates(database).of(OrganizationContext(organization)))
+    for one in found:
+        settled = one.settled_at.isoformat(" ", "seconds") if one.settled_at else "not yet"
+        console.print(
+            f"{one.provider} {one.subscription_ref}, beside {one.rival_ref}, found"
+            f" {one.found_at.isoformat(' ', 'seconds')}, given back: {settled},"
+            f" {one.refunded_cents / 100:.2f} {' '.join(one.refund_refs)}"
+        )
+    if not found:
+        console.print("none was paid for twice")
+
+
+def _duplicates(database: Database) -> PostgresDuplicateStore:
+    return PostgresDuplicateStore(database, load_settings().quota.default_plan)
 
 
 def _invoices(database: Database) -> PostgresInvoiceStore:

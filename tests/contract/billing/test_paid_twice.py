@@ -9,7 +9,9 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from footnote.billing import Change, Request
+from footnote.billing import Change, Request, UnreadableState
+from footnote.billing.notifications import MailConsumer
+from footnote.billing.notifications.wording import wording
 from footnote.billing.payments.manual import ManualProvider
 from footnote.composition import Container
 from footnote.platform.clock import SystemClock
@@ -216,6 +218,8 @@ async def test_what_was_paid_twice_is_cancelled_and_given_back_in_full_once(
 ):
     first, second = await pay_twice(services, server, owner)
     (event,) = told(module_database, owner, "subscription.duplicate")
+    assert wording(event, "Acme")
+    assert MailConsumer(None, None, None).wants(event.topic)
     assert event.payload["subscription_ref"] == second.id
     assert event.payload["rival_ref"] == first.id
     consumer = services.duplicate_refunds
@@ -232,6 +236,7 @@ async def test_what_was_paid_twice_is_cancelled_and_given_back_in_full_once(
     assert (duplicate["is_settled"], duplicate["refunded_cents"]) == (True, 2900)
     (refunded,) = told(module_database, owner, "subscription.duplicate_refunded")
     assert refunded.payload["refund_refs"] == duplicate["refund_refs"]
+    assert "29.00 were given back" in wording(refunded, "Acme").text
     # What the provider tells of it from now on changes nothing.
     assert await hear(services, second, "customer.subscription.deleted") == "duplicate"
     assert await hear(services, first, "customer.subscription.updated") == "unchanged"
@@ -340,6 +345,60 @@ async def test_an_event_of_an_organization_that_is_gone_is_noted_and_ends_nothin
     assert noted(module_database, f"evt_customer.subscription.created{thing.id}") == ["foreign"]
     # Another installation of the same account may have made it: it is not ended.
     assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "active"
+
+
+async def test_what_is_not_understood_is_told_to_the_operator_and_comes_again(
+    services, server, owner, module_database, monkeypatch, capsys
+):
+    thing = server.behind.subscribe(owner.organization_id)
+    with monkeypatch.context() as patch:
+        patch.setattr("footnote.billing.providers.stripe_states._STATUS", {})
+        with pytest.raises(UnreadableState, match="status 'active'"):
+            await hear(services, thing)
+    assert "payment_events_not_understood" in capsys.readouterr().out
+    assert noted(module_database, f"evt_customer.subscription.created{thing.id}") == []
+    assert await hear(services, thing) == "applied"
+
+
+async def unpaid_for_weeks(services, server, owner, database):
+    """A subscription whose time of grace is over."""
+    thing = server.behind.subscribe(owner.organization_id)
+    assert await hear(services, thing) == "applied"
+    with psycopg.connect(database.superuser_dsn) as connection:
+        connection.execute(
+            "UPDATE billing.subscriptions SET status = 'past_due', past_due_since = now() - interval '9 weeks'"
+            " WHERE organization_id = %s",
+            (owner.organization_id,),
+        )
+    return thing
+
+
+async def test_what_was_paid_at_the_last_moment_is_not_ended(services, server, owner, module_database):
+    thing = await unpaid_for_weeks(services, server, owner, module_database)
+    await services.biller._end_unpaid(owner)
+    assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "active"
+    assert (await services.subscriptions.overview(owner)).subscription.status == "active"
+
+
+async def test_what_ends_unpaid_ends_at_the_provider_too(services, server, owner, module_database):
+    thing = await unpaid_for_weeks(services, server, owner, module_database)
+    fake_status(services, thing.id, "past_due")
+    assert await services.biller._end_unpaid(owner)
+    assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "canceled"
+    assert (await services.subscriptions.overview(owner)).subscription is None
+
+
+async def test_an_unpaid_one_that_the_provider_does_not_know_any_more_ends(
+    services, server, owner, module_database
+):
+    await unpaid_for_weeks(services, server, owner, module_database)
+    with psycopg.connect(module_database.superuser_dsn) as connection:
+        connection.execute(
+            "UPDATE billing.subscriptions SET provider_ref = 'sub_unknown' WHERE organization_id = %s",
+            (owner.organization_id,),
+        )
+    assert await services.biller._end_unpaid(owner)
+    assert (await services.subscriptions.overview(owner)).subscription is None
 
 
 async def test_a_customer_is_kept_for_ever(services, owner, module_database):

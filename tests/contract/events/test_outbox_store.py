@@ -247,3 +247,36 @@ async def test_many_at_once_wait_for_each_other_and_never_in_a_circle(migrated_d
     assert sql.execute("SELECT sum(units) FROM quota.usage_daily").fetchone() == (25 * 11,)
     for database in databases:
         await database.close()
+
+
+async def test_old_events_of_payment_providers_are_forgotten_and_states_of_running_subscriptions_kept(
+    jobs, organization, sql
+):
+    sql.execute(
+        "INSERT INTO billing.provider_events (provider, event_id, type, outcome, processed_at)"
+        " SELECT 'stripe', 'evt_' || n, 'a', 'applied', now() - make_interval(days => n)"
+        " FROM unnest('{1,50,95,120}'::int[]) n"
+    )
+    names = {"o": organization.organization_id}
+    sql.execute(
+        "INSERT INTO billing.provider_states (organization_id, provider, subscription_ref, asked_at)"
+        " SELECT %(o)s, 'stripe', ref, now() - make_interval(days => age)"
+        " FROM (VALUES ('sub_runs', 100), ('sub_over', 100), ('sub_new', 1)) s (ref, age)",
+        names,
+    )
+    sql.execute(
+        "INSERT INTO billing.subscriptions (organization_id, subscription_id, plan, plan_version, provider,"
+        " provider_ref, status, anchor, period_start, period_end, ended_at)"
+        " SELECT %(o)s, gen_random_uuid(), 'pro', 1, 'stripe', ref, 'active', now(), now(),"
+        " now() + interval '1 month', ended_at"
+        " FROM (VALUES ('sub_runs', NULL::timestamptz), ('sub_over', now())) s (ref, ended_at)",
+        names,
+    )
+    months = 90 * 86_400
+    assert await jobs.purge_billing(months, months, 1) == 2
+    assert await jobs.purge_billing(months, months, 100) == 1
+    assert await jobs.purge_billing(months, months, 100) == 0
+    left = sql.execute("SELECT event_id FROM billing.provider_events ORDER BY 1").fetchall()
+    assert left == [("evt_1",), ("evt_50",)]
+    kept = sql.execute("SELECT subscription_ref FROM billing.provider_states ORDER BY 1").fetchall()
+    assert kept == [("sub_new",), ("sub_runs",)]

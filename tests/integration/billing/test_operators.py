@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -16,6 +17,7 @@ from footnote.stores.postgres.billing_profiles import PostgresProfileStore
 from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
 from local.cli import build_app
 from local.cli.billing import DSN_VARIABLE
+from tests.contract.billing.test_subscriptions import state_of
 from tests.support.billing import travelling
 from tests.support.organizations import new_organization
 
@@ -127,3 +129,15 @@ async def test_an_invoice_that_is_paid_late_makes_the_subscription_active_again(
     stranger = new_organization(module_database)
     lost = await asyncio.to_thread(command, "invoices", "pay", stranger.organization_id, number)
     assert (lost.exit_code, "no such invoice" in lost.stderr) == (1, True)
+
+
+async def test_what_was_paid_twice_is_listed(command, store, module_database):
+    owner = new_organization(module_database)
+    asked = await asyncio.to_thread(command, "invoices", "duplicates", owner.organization_id)
+    assert (asked.exit_code, "none was paid for twice" in asked.output) == (0, True), asked.output
+    first = state_of(owner)
+    await store.apply_provider_state(owner, first)
+    await store.apply_provider_state(owner, replace(first, subscription_ref="sub_second"))
+    asked = await asyncio.to_thread(command, "invoices", "duplicates", owner.organization_id)
+    assert "stripe sub_second, beside sub_" in asked.output
+    assert "not yet" in asked.output

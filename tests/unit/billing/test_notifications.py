@@ -132,3 +132,18 @@ def test_budgets_and_webhooks_in_words():
 
 def test_nobody_is_mailed_about_usage():
     assert wording(replace(usage(ORGANIZATION, 1)), "Acme") is None
+
+
+def test_who_has_paid_twice_is_told_what_becomes_of_it():
+    found = wording(event("subscription.duplicate", subscription_ref="sub_2"), "Acme")
+    assert "Acme has subscribed twice" in found.subject
+    assert "given back in full" in found.text
+    assert "sub_2" in found.text
+    done = event(
+        "subscription.duplicate_refunded",
+        subscription_ref="sub_2",
+        refunded_cents=123_456,
+        refund_refs=["re_1"],
+    )
+    assert "1,234.56 were given back" in wording(done, "Acme").text
+    assert "re_1" in wording(done, "Acme").text

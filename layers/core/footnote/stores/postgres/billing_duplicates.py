@@ -49,6 +49,12 @@ class PostgresDuplicateStore:
             row = await cursor.fetchone()
             return None if row is None else Duplicate(**row)
 
+    async def of(self, context: OrganizationContext) -> Sequence[Duplicate]:
+        """An organization's, oldest first; for operators."""
+        async with self._database.tenant_tx(context) as cursor:
+            await cursor.execute(_SELECT + " ORDER BY found_at", {"organization_id": context.organization_id})
+            return [Duplicate(**row) for row in await cursor.fetchall()]
+
     async def waiting(self, older_s: int, limit: int) -> Sequence[tuple[UUID, str, str]]:
         """See `DuplicateStore.waiting`."""
         async with self._database.definer_tx(background=True) as cursor:
