@@ -8,11 +8,16 @@ from footnote.quota import Settlement
 from footnote.stores.postgres.database import Cursor
 from footnote.stores.postgres.quota import settle_within
 
-# What a worker that died or lost its lease had reserved: it must not keep out the one that goes on.
+# What a worker that died or lost its lease had reserved: it must not keep out the one that goes on. The hold
+# is locked first, and ended as it is then. In one SELECT the function would be called before the lock, and
+# what the other worker is just ending itself would be given back twice.
 _END_EARLIER = """
-    SELECT quota.expire(h) FROM quota.holds h
-     WHERE h.organization_id = %(organization_id)s AND h.hold_id = %(hold_id)s AND h.state = 'open'
-       FOR UPDATE
+    WITH earlier AS MATERIALIZED (
+        SELECT h FROM quota.holds h
+         WHERE h.organization_id = %(organization_id)s AND h.hold_id = %(hold_id)s AND h.state = 'open'
+           FOR UPDATE
+    )
+    SELECT quota.expire(earlier.h) FROM earlier
 """
 
 
