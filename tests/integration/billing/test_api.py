@@ -20,7 +20,9 @@ from tests.support.billing import rows as rows_of
 from tests.support.billing import travelling
 from tests.support.clock import ManualClock
 from tests.support.functions import FunctionClient, request_context
+from tests.support.metering import entitle
 from tests.support.organizations import new_member, new_organization, open_database
+from tests.support.quota import query
 
 APRIL, MAY = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
 FORMULA = '=HYPERLINK("http://x")'
@@ -196,10 +198,24 @@ async def test_usage_adds_up_in_every_grouping(services, api, owner, times, modu
     assert (long.status_code, "366" in long.json()["message"]) == (422, True)
     whole = await api.call(owner, "GET", "/billing/usage?from=2025-04-01&to=2026-04-01")
     assert whole.status_code == 200
-    month = await api.call(owner, "GET", "/billing/usage")
-    today = services.clock.now().date()
-    assert month.json()["first_day"] == today.replace(day=1).isoformat()
-    assert month.json()["last_day"] == today.isoformat()
+    month = (await api.call(owner, "GET", "/billing/usage")).json()
+    assert (month["first_day"], month["last_day"]) == ("2026-04-01", "2026-04-04")
+
+
+async def test_the_month_so_far_is_that_of_the_organizations_time_zone(
+    services, api, owner, times, module_database
+):
+    entitle(module_database.superuser_dsn, owner.organization_id, "{}")
+    zone = "UPDATE quota.entitlements SET time_zone = 'Pacific/Auckland' WHERE organization_id = %s"
+    query(module_database.superuser_dsn, zone, owner.organization_id)
+    times.travel(datetime(2026, 4, 30, 15, tzinfo=UTC))  # there it is the first of May
+    await use(services, owner)
+    month = (await api.call(owner, "GET", "/billing/usage")).json()
+    assert (month["first_day"], month["last_day"]) == ("2026-05-01", "2026-05-01")
+    assert {row["group"] for row in month["rows"]} == {"2026-05-01"}
+    exported = await api.call(owner, "GET", "/billing/usage/export")
+    assert "ledger-2026-05-01-2026-05-01.csv" in exported.headers["content-disposition"]
+    assert exported.text.count("\r\n") == 3
 
 
 async def test_the_ledger_is_exported_page_by_page(services, api, owner, times):
@@ -261,9 +277,10 @@ async def test_a_time_zone_in_the_west_makes_the_month_longer_and_gives_no_secon
     from_then = datetime.fromisoformat(answer["next_time_zone_from"])
     assert from_then == MAY.replace(hour=11)
     times.travel(MAY.replace(hour=1))
-    await use(services, owner, 100)
+    await use(services, owner, 60)
     times.travel(from_then)
     assert (await services.biller.work(30))["advanced"] == 1
+    await use(services, owner, 40)
     denied = await services.quota_store.reserve(
         owner, HoldRequest(new_id(), b"h" * 32, "chat", {Meter.MESSAGES: 1}, 60)
     )
@@ -271,6 +288,16 @@ async def test_a_time_zone_in_the_west_makes_the_month_longer_and_gives_no_secon
     assert [one.reset_at for one in denied.denials] == [june]
     after = (await api.call(owner, "GET", "/billing/profile")).json()
     assert (after["time_zone"], datetime.fromisoformat(after["month_ends_at"])) == ("Pacific/Pago_Pago", june)
+    warnings = rows_of(
+        module_database.superuser_dsn,
+        "SELECT payload ->> 'threshold' AS threshold, (payload ->> 'reset_at')::timestamptz AS reset_at"
+        " FROM quota.outbox WHERE organization_id = %(o)s AND topic = 'quota.warning'"
+        " AND payload ->> 'user_id' IS NULL ORDER BY created_at, length(payload ->> 'threshold'), 1",
+        o=owner.organization_id,
+    )
+    assert [(one["threshold"], one["reset_at"]) for one in warnings] == [
+        ("50", datetime(2026, 6, 1, tzinfo=UTC)), ("80", june), ("90", june), ("100", june),
+    ]  # fmt: skip
     times.travel(june)
     await use(services, owner, 100)
     windows = rows_of(
