@@ -29,6 +29,7 @@ from footnote.platform.settings import (
 )
 from footnote.stores.postgres.database import Database
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
+from footnote.stores.postgres.quota import PostgresQuotaStore
 from footnote.stores.secrets.extension import StaticSecrets
 from tests.support.charging import charges_of
 
@@ -84,12 +85,25 @@ class SlowSubject:
         return [[1.0] for _ in texts]
 
 
-def evaluator(database: Database, pause_s: float, log: Path | None, **settings: Any) -> Evaluator:
-    """One that works on real runs."""
+def quota_of(database: Database) -> PostgresQuotaStore:
+    """What runs are charged to."""
+    return PostgresQuotaStore(database, "enterprise")
+
+
+def evaluator(
+    database: Database,
+    pause_s: float,
+    log: Path | None,
+    *,
+    store: Any = None,
+    quota: Any = None,
+    **settings: Any,
+) -> Evaluator:
+    """One that works on real runs; `store` and `quota` may be wrapped."""
     subject = SlowSubject(pause_s, log)
-    store, limits = PostgresRunStore(database), EvaluationSettings(**settings)
+    store, limits = store or PostgresRunStore(database), EvaluationSettings(**settings)
     every = MEASURED.model_copy(update={"evaluation": limits})
-    charges = QuestionCharges(store, charges_of(database), every)
+    charges = QuestionCharges(store, charges_of(database, store=quota or quota_of(database)), every)
     return Evaluator(store, lambda overrides: subject, charges, limits, SystemClock())
 
 

@@ -1,6 +1,7 @@
 """Workers that are killed, run out of time, or are several: no result is lost, none counts twice."""
 
 import asyncio
+import itertools
 import json
 import signal
 import subprocess
@@ -21,7 +22,8 @@ from footnote.quota import BudgetExceeded, Meter
 from footnote.stores.postgres.evaluation_runs import PostgresRunStore
 from footnote.stores.postgres.evaluation_sets import PostgresGoldenSetStore
 from footnote.stores.postgres.quota import PostgresQuotaStore
-from tests.support.evaluation_worker import MEASURED, USED, SlowSubject, evaluator
+from tests.support.evaluation_worker import MEASURED, USED, SlowSubject, evaluator, quota_of
+from tests.support.kill_points import Cancelling
 from tests.support.metering import PRICES, assert_metering_is_exact, committed_of, entitle
 from tests.support.organizations import new_organization, open_database
 
@@ -259,6 +261,53 @@ async def test_a_cancelled_run_is_left_at_once(migrated_database, database, runs
     assert done["completed"] == 0
     assert (await runs.get_run(context, run.id)).state is RunState.CANCELLED
     await other.close()
+
+
+async def test_a_question_whose_run_is_cancelled_meanwhile_is_paid_by_the_platform(
+    migrated_database, database, runs, queued, used
+):
+    """No result is stored, so nothing is charged; and nothing stays reserved."""
+    context = new_organization(migrated_database)
+    run = await queued(context, 2)
+    other = open_database(migrated_database)
+    work = asyncio.create_task(evaluator(other, 0.5, None).work(30))
+    with psycopg.connect(migrated_database.superuser_dsn, autocommit=True) as connection:
+        names = (context.organization_id,)
+        async with asyncio.timeout(20):
+            while not connection.execute(
+                "SELECT 1 FROM quota.holds WHERE organization_id = %s AND state = 'open'", names
+            ).fetchone():
+                await asyncio.sleep(0.01)
+        await runs.cancel_run(context, run.id)
+        assert (await work)["questions"] == 0
+        (internal,) = connection.execute(
+            "SELECT sum(cost_micro_usd)::int FROM quota.cost_ledger"
+            " WHERE organization_id = %s AND source = 'released'",
+            names,
+        ).fetchone()
+    assert used(context) == {"cost": internal}
+    assert internal > 0
+    await other.close()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
+async def test_a_worker_that_is_cancelled_anywhere_leaves_no_hold(
+    migrated_database, database, runs, queued, used, again
+):
+    context = new_organization(migrated_database)
+    run = await queued(context, 1)
+    for moment in itertools.count():
+        cancelling = Cancelling(moment, again=again)
+        wrapped = {"store": cancelling.wrap(runs), "quota": cancelling.wrap(quota_of(database))}
+        await cancelling.run(evaluator(database, 0.0, None, **wrapped).work(10))
+        used(context)  # exact, and nothing is reserved
+        found = await runs.get_run(context, run.id)
+        if found.state is RunState.COMPLETED:
+            break
+        with psycopg.connect(migrated_database.superuser_dsn, autocommit=True) as connection:
+            connection.execute("UPDATE evaluation.runs SET leased_until = now(), attempts = 0")
+    assert moment > 10
+    assert used(context)["input_tokens"] == USED["input_tokens"]
 
 
 async def test_a_question_that_takes_its_worker_down_ends_the_run(migrated_database, database, runs, queued):
