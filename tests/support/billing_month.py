@@ -131,4 +131,8 @@ class Traffic:
 
 def usage_of(document: Any) -> dict[str, int]:
     """Units of an invoice by meter."""
-    return {line.meter: line.units for line in document.lines if line.kind == "usage" and line.units}
+    found = Counter[str]()
+    for line in document.lines:
+        if line.kind == "usage":
+            found[line.meter] += line.units
+    return {meter: units for meter, units in found.items() if units}

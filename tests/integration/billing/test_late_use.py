@@ -127,6 +127,38 @@ async def test_what_comes_too_late_for_the_last_invoice_is_on_a_closing_one(worl
     assert usage_of((await numbered(world, context))[-1]) == {"messages": 3}
 
 
+async def test_units_have_the_price_of_the_plan_under_which_they_were_used(world, context, times):
+    """Nobody is spared a month's price by a plan for its last hour."""
+    await world.subscriptions.change(context, "metered")
+    times.travel(APRIL + HOUR)
+    use(world, context, INCLUDED + 1000)
+    times.travel(MAY - HOUR)
+    await world.subscriptions.change(context, "enterprise")
+    use(world, context, 500)
+    times.travel(MAY)
+    assert await bill(world) == (1, 0)
+    (april,) = await numbered(world, context)
+    lines = [(line.plan, line.units, line.amount_cents) for line in april.lines if line.kind == "usage"]
+    assert lines == [("Metered Plan", INCLUDED + 1000, 333), ("Enterprise Plan", 500, 0)]
+
+
+async def test_late_units_have_the_price_of_the_plan_at_the_end(world, context, times):
+    await world.subscriptions.change(context, "metered")
+    use(world, context, INCLUDED + 50)
+    times.travel(MAY - 2 * HOUR)
+    await world.subscriptions.change(context, "enterprise")
+    times.travel(MAY - HOUR)
+    await world.subscriptions.cancel(context)
+    late = writing(world.template.superuser_dsn, context, 70)
+    times.travel(MAY)
+    assert await bill(world) == (1, 0)
+    late.commit()
+    late.close()
+    times.travel(MAY + TWO_DAYS)
+    assert await bill(world) == (0, 1)
+    assert len(await numbered(world, context)) == 1
+
+
 async def test_work_that_was_begun_anew_belongs_to_the_time_in_which_it_was(world, context, times):
     await cancelled_in_may(world, context, times)
     times.travel(MAY - timedelta(seconds=30))

@@ -61,6 +61,33 @@ def test_an_invoice_adds_up_and_is_stored_as_it_is():
     assert InvoiceDocument.of_json(found.to_json()) == found
 
 
+def test_each_plan_of_a_period_prices_its_own_units():
+    prices = ({"cents_per_1000": 1000, "included": 10}, {"cents_per_1000": 100, "included": 5})
+    metered, dearer = (
+        Plan(name.lower(), 1, name, 0, usage_prices={"messages": price})
+        for name, price in zip(("Metered", "Dearer"), prices, strict=True)
+    )
+    tallier = Tallier(new_id(), APRIL, [APRIL + timedelta(days=day) for day in (5, 9)])
+    days = {-1: 2000, 1: 60, 5: 1000, 8: 5, 9: 50, 20: 900}
+    tallier.add([row(units=units, at=APRIL + timedelta(days=day)) for day, units in days.items()])
+    tally = tallier.tally()
+    assert tally.parts == ({"messages": 60}, {"messages": 1005}, {"messages": 2950})
+    found = compose(
+        account(plan=metered, earlier=[metered, dearer], tally=tally, charges=()), "1", MAY, BillingSettings()
+    )
+    assert [(line.plan, line.units, line.late_units, line.amount_cents) for line in found.lines] == [
+        ("Metered", 3010, 2000, 3000),
+        ("Dearer", 1005, 0, 100),
+    ]
+    assert sum(line.units for line in found.lines) == tally.units["messages"]
+    assert InvoiceDocument.of_json(found.to_json()) == found
+    assert left_over(metered, found).usage_price("messages") == UsagePrice(0, cents_per_1000=1000)
+    assert left_over(replace(dearer, name="Another"), found).usage_price("messages").included == 5
+    text = pypdfium2.PdfDocument(render(found))[0].get_textpage().get_text_range()
+    assert "Metered" in text
+    assert "Dearer" in text
+
+
 def test_an_invoice_may_be_paid_on_its_last_day():
     issued_at = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
     found = compose(account(), "FN-2026-000001", issued_at, BillingSettings(due_days=14))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -45,8 +46,9 @@ class Account:
     """All that an invoice is made of.
 
     Attributes:
-        plan: The one at the end of the period, which prices its usage.
+        plan: The one at the end of the period.
         provider: Through which it is collected.
+        earlier: The plans before it in the period, in order. Each prices the units that were used under it.
     """
 
     period_start: datetime
@@ -56,6 +58,7 @@ class Account:
     profile: BillingProfile
     charges: Sequence[PlanCharge]
     tally: Tally
+    earlier: Sequence[Plan] = ()
 
 
 def compose(account: Account, number: str, issued_at: datetime, settings: BillingSettings) -> InvoiceDocument:
@@ -89,9 +92,12 @@ def compose(account: Account, number: str, issued_at: datetime, settings: Billin
 
 def left_over(plan: Plan, invoiced: InvoiceDocument) -> Plan:
     """The plan for use that comes after a period's invoice: of the included units, those that are left."""
-    used = {line.meter: line.units or 0 for line in invoiced.lines if line.kind == "usage"}
+    used = Counter[str | None]()
+    for line in invoiced.lines:
+        if line.kind == "usage" and line.plan in {"", plan.name}:
+            used[line.meter] += line.units or 0
     prices = {
-        meter: {**price, "included": max(0, price.get("included", 0) - max(0, used.get(meter, 0)))}
+        meter: {**price, "included": max(0, price.get("included", 0) - max(0, used[meter]))}
         for meter, price in plan.usage_prices.items()
     }
     return replace(plan, usage_prices=prices)
@@ -118,25 +124,43 @@ def _charge_line(charge: PlanCharge) -> Line:
 
 
 def _usage_lines(account: Account) -> list[Line]:
-    """A line for every meter with rows; those that nobody has named come last."""
+    """A line for every plan and meter with rows."""
+    plans = _by_plan(account)
+    return [
+        replace(line, plan=plan.name if len(plans) > 1 else "")
+        for plan, units in plans
+        for line in _lines_of_plan(account, plan, units)
+    ]
+
+
+def _by_plan(account: Account) -> list[tuple[Plan, Counter[str]]]:
+    """The units under each plan that has any. A plan that came back is one: its units are included once."""
+    plans = (*account.earlier, account.plan)
+    parts = account.tally.parts or (*({} for _ in account.earlier), account.tally.units)
+    found: dict[tuple[str, int], tuple[Plan, Counter[str]]] = {}
+    for plan, units in zip(plans, parts, strict=True):
+        found.setdefault((plan.plan, plan.version), (plan, Counter()))[1].update(units)
+    return [(plan, units) for plan, units in found.values() if units]
+
+
+def _lines_of_plan(account: Account, plan: Plan, units: Counter[str]) -> Iterator[Line]:
+    """Those that nobody has named come last."""
     order = {meter.value: place for place, meter in enumerate(PERIODS)}
-    lines = []
-    for meter in sorted(account.tally.units, key=lambda one: (order.get(one, len(order)), one)):
-        units, price = account.tally.units[meter], account.plan.usage_price(meter)
-        line = Line(
+    is_last = (plan.plan, plan.version) == (account.plan.plan, account.plan.version)
+    for meter in sorted(units, key=lambda one: (order.get(one, len(order)), one)):
+        price = plan.usage_price(meter)
+        yield Line(
             kind="usage",
             description=_NAMES[Meter(meter)] if meter in order and Meter(meter) in _NAMES else meter,
             starts_at=account.period_start,
             ends_at=account.period_end,
-            amount_cents=usage_cents(price, units),
+            amount_cents=usage_cents(price, units[meter]),
             meter=meter,
-            units=units,
-            late_units=account.tally.late_units.get(meter, 0),
+            units=units[meter],
+            late_units=account.tally.late_units.get(meter, 0) if is_last else 0,
             included=None if price is None else price.included,
             price=_price_words(price),
         )
-        lines.append(line)
-    return lines
 
 
 def _price_words(price: UsagePrice | None) -> str:

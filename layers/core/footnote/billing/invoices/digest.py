@@ -9,8 +9,9 @@ in bytes before them.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,15 +27,20 @@ class Tallier:
     Args:
         organization_id: Whose rows.
         late_before: Rows with an earlier `at` came too late for the invoice before.
+        changes: When each further plan of the period began.
     """
 
-    def __init__(self, organization_id: UUID, late_before: datetime) -> None:
+    def __init__(
+        self, organization_id: UUID, late_before: datetime, changes: Sequence[datetime] = ()
+    ) -> None:
         self._organization_id = organization_id
         self._late_before = late_before
         self._digest = hashlib.sha256()
         self._rows = 0
         self._units: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
+        self._changes = changes
+        self._parts: list[Counter[str]] = [Counter() for _ in range(len(changes) + 1)]
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Takes the next rows."""
@@ -42,12 +48,16 @@ class Tallier:
             self._rows += 1
             self._digest.update(line_of(self._organization_id, row))
             self._units[row["meter"]] += row["units"]
+            part = bisect_right(self._changes, row["at"])
             if row["at"] < self._late_before:
                 self._late[row["meter"]] += row["units"]
+                part = -1
+            self._parts[part][row["meter"]] += row["units"]
 
     def tally(self) -> Tally:
         """What all rows add up to."""
-        return Tally(self._rows, self._digest.digest(), dict(self._units), dict(self._late))
+        parts = tuple(map(dict, self._parts)) if self._changes else ()
+        return Tally(self._rows, self._digest.digest(), dict(self._units), dict(self._late), parts)
 
 
 def line_of(organization_id: UUID, row: Mapping[str, Any]) -> bytes:

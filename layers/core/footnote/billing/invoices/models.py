@@ -38,6 +38,7 @@ class Line:
         units: Of a usage line; `late_units` of them were recorded too late for the invoice before.
         included: Units that the plan's price includes; `None` where units have no price of their own.
         price: What is charged for units above, in words; empty where nothing is.
+        plan: Under which plan the units were used, where the period had several.
         starts_at, ends_at: What time it is for.
     """
 
@@ -51,6 +52,7 @@ class Line:
     late_units: int = 0
     included: int | None = None
     price: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,15 @@ class Tally:
     Attributes:
         digest: SHA-256 of the rows, see `footnote.billing.invoices.digest`.
         units, late_units: By meter; late ones are a part of all.
+        parts: The units under each plan of the period, in order, the late ones under the last; empty where
+            there was one.
     """
 
     rows: int
     digest: bytes
     units: Mapping[str, int]
     late_units: Mapping[str, int]
+    parts: Sequence[Mapping[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,8 @@ def _lines(document: InvoiceDocument) -> Table:
 
 def _row(line: Line) -> list[Any]:
     description = [Paragraph(markup(line.description), _style(9))]
+    if line.plan:
+        description.append(Paragraph(markup(line.plan), _style(7, _SOFT)))
     if line.late_units:
         late = f"{line.late_units:,} of the period before".replace("-", "−")
         description.append(Paragraph(late, _style(7, _SOFT)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -77,9 +78,11 @@ async def bounds_within(cursor: Cursor, organization_id: UUID) -> dict[str, Any]
     return bounds
 
 
-async def tally_within(cursor: Cursor, organization_id: UUID, coverage: Coverage) -> Tally:
-    """What the covered rows add up to."""
-    tallier = Tallier(organization_id, coverage.since_cutoff or coverage.start)
+async def tally_within(
+    cursor: Cursor, organization_id: UUID, coverage: Coverage, changes: Sequence[datetime] = ()
+) -> Tally:
+    """What the covered rows add up to; `changes`: when each further plan of the period began."""
+    tallier = Tallier(organization_id, coverage.since_cutoff or coverage.start, changes)
     async for rows in _covered(cursor, organization_id, coverage):
         tallier.add(rows)
     return tallier.tally()

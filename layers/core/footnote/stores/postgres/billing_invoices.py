@@ -40,6 +40,12 @@ SELECT kind, name, starts_at, ends_at, amount_cents FROM billing.plan_charges
  WHERE organization_id = %(organization_id)s AND period_start = %(period_start)s
  ORDER BY starts_at, at, array_position('{fee,credit,charge}', kind), charge_id
 """
+_PLANS = """
+SELECT plan, plan_version, started_at FROM billing.subscriptions
+ WHERE organization_id = %(organization_id)s AND started_at < %(period_end)s
+   AND (ended_at IS NULL OR ended_at > %(period_start)s)
+ ORDER BY started_at, subscription_id
+"""
 _NUMBER = "SELECT biller.next_number(%(issuer)s, %(year)s) AS number"
 _INSERT = """
 INSERT INTO billing.invoices (
@@ -191,18 +197,23 @@ class PostgresInvoiceStore:
     async def _account(
         self, cursor: Cursor, context: OrganizationContext, period: dict[str, Any], coverage: Coverage
     ) -> Account:
-        names = {"organization_id": context.organization_id, "period_start": period["period_start"]}
+        start, end = period["period_start"], period["period_end"]
+        names = {"organization_id": context.organization_id, "period_start": start, "period_end": end}
         await cursor.execute(_CHARGES, names)
         charges = [PlanCharge(**row) for row in await cursor.fetchall()]
+        await cursor.execute(_PLANS, names)
+        plans = await cursor.fetchall()
         terms = Terms(cursor, context, self._default_plan, period["now"])
+        changes = [row["started_at"] for row in plans[1:]]
         return Account(
-            period_start=period["period_start"],
-            period_end=period["period_end"],
+            period_start=start,
+            period_end=end,
             plan=await terms.plan(period["plan"], period["plan_version"]),
             provider=period["provider"],
             profile=await profile_within(cursor, context.organization_id),
             charges=charges,
-            tally=await tally_within(cursor, context.organization_id, coverage),
+            tally=await tally_within(cursor, context.organization_id, coverage, changes),
+            earlier=[await terms.plan(row["plan"], row["plan_version"]) for row in plans[:-1]],
         )
 
 
