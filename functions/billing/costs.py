@@ -59,14 +59,13 @@ class GroupBody(BaseModel):
     @classmethod
     def of(cls, group: CostGroup) -> Self:
         """The group as the API shows it."""
-        change = (group.total - group.before) / group.before if group.before else None
         return cls(
             key=group.key,
             billed=group.billed,
             unbilled=group.unbilled,
             total=group.total,
             previous=group.before,
-            change=None if change is None else round(change, 4),
+            change=None if group.change is None else round(group.change, 4),
         )
 
 

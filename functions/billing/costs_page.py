@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from footnote.billing.budgets import Budget
-from footnote.billing.costs import CostGroup, CostReport
+from footnote.billing.costs import CostGroup, CostReport, change
 from footnote.billing.forecast import Forecast
 from footnote.billing.recommendations import Recommendation
 from footnote.platform.pages import Content, Markup, definitions, page, paragraph, section, table, tag
@@ -53,9 +53,9 @@ def costs_page(report: CostReport) -> str:
 def _trend(report: CostReport) -> str:
     before, now = report.totals_before.total, report.totals.total
     length = f"the {report.period.days} days before" if report.period.days > 1 else "the day before"
-    if before == 0:
+    share = change(now, before)
+    if share is None:
         return f"Nothing was spent in {length}."
-    share = (now - before) / before
     told = f"{abs(share):.1%} {'more' if share > 0 else 'less'} than" if now != before else "As much as"
     return f"{told} in {length}, which cost {dollars(before)}."
 
@@ -103,11 +103,11 @@ def _groups(report: CostReport) -> Markup:
 def _row(group: CostGroup, total: int, has_before: bool) -> Iterator[Content]:
     yield _NAMES.get(group.key, group.key) if group.key else "None in particular"
     yield _right(dollars(group.total))
-    yield _right(f"{group.total / total:.1%}" if total else None)
+    yield _right(f"{group.total / total:.1%}" if total > 0 else None)
     yield _right(dollars(group.unbilled) if group.unbilled else None)
     if has_before:
         yield _right(_amount(group.before))
-        yield _right(f"{(group.total - group.before) / group.before:+.1%}" if group.before else None)
+        yield _right(None if group.change is None else f"{group.change:+.1%}")
 
 
 def _right(text: str | None) -> Markup:

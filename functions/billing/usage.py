@@ -22,6 +22,7 @@ from footnote.billing.usage import (
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
+from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import InvalidRequest
 from footnote.platform.fields import Day
 from footnote.platform.http import Identity
@@ -86,7 +87,7 @@ async def report_usage(
 ) -> Response | UsageBody:
     """What was used in some days, by day, meter, member, model or feature."""
     require(context, "billing:read")
-    days = _days(first, last)
+    days = await _days(context, first, last)
     report = await container().usage.report(context, days, group_by)
     if chosen == "csv":
         return _csv(report_csv(report), f"usage-{days.first}-{days.last}-{group_by}.csv")
@@ -104,7 +105,7 @@ async def export_usage(
     """Rows of the ledger as CSV, page by page: `X-Next-Cursor` asks for the next one, which has no head."""
     require(context, "billing:read")
     after = _decode(cursor) if cursor else None
-    days = _days(first, last)
+    days = await _days(context, first, last)
     rows = await container().usage.export(context, days, limit, after)
     answer = _csv(ledger_csv(rows, with_head=after is None), f"ledger-{days.first}-{days.last}.csv")
     if len(rows) == limit:
@@ -112,8 +113,8 @@ async def export_usage(
     return answer
 
 
-def _days(first: date | None, last: date | None) -> DayRange:
-    end = last or container().clock.now().date()
+async def _days(context: OrganizationContext, first: date | None, last: date | None) -> DayRange:
+    end = last or await container().usage.today(context)
     return DayRange(first or end.replace(day=1), end)
 
 

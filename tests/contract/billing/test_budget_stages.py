@@ -166,8 +166,18 @@ async def test_a_projection_closes_where_that_is_wanted_and_a_person_may_open(
     await review()
     await review()
     assert stage_of(dsn, organization.organization_id) == "emergency"
-    kinds = [event.kind for event in reversed(await store.events(organization, 50))]
+    events = list(reversed(await store.events(organization, 50)))
+    kinds = [event.kind for event in events]
     assert kinds == ["budget", "stage", "override", "stage", "override_ended", "stage"]
+    # What a person said holds for what that person did, and not for what the figures did afterwards.
+    figures = "what was spent and is projected"
+    assert [event.reason for event in events[1:]] == [
+        figures,
+        "a fair",
+        "a fair",
+        "its time is over",
+        figures,
+    ]
 
 
 async def test_the_platforms_stages(dsn, clock, organization, opened, jobs, review):
@@ -186,6 +196,9 @@ async def test_the_platforms_stages(dsn, clock, organization, opened, jobs, revi
     assert (await jobs.platform()).stage == "emergency"
     raised = await jobs.set_platform(BudgetTerms(100 * USD), "an operator", "enough")
     assert (raised.before, raised.budget.stage) == ("emergency", "normal")
+    reason = "SELECT reason FROM billing.platform_budget_events WHERE number IN (4, 6) ORDER BY number"
+    reasons = query(dsn, reason)
+    assert reasons == [("a launch",), ("what was spent and is projected",)]
     rows = query(dsn, "SELECT kind, by_whom FROM billing.platform_budget_events ORDER BY number")
     operator, budgeter = "an operator", "budgeter"
     assert rows == [

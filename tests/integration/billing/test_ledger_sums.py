@@ -1,5 +1,7 @@
 """Reports from sums: to the unit what the ledgers say, however much of them is added up."""
 
+from datetime import date
+
 import psycopg
 import pytest
 
@@ -153,6 +155,19 @@ async def test_a_change_of_the_time_zone_needs_no_other_sums(module_database, ap
         query(dsn, "UPDATE quota.entitlements SET time_zone = %s", zone)
         values = {"o": owner.organization_id, "zone": zone, "first": FIRST, "last": LAST}
         await assert_equal(app, dsn, owner, values)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
+async def test_the_first_and_the_last_days_of_all_time(module_database, app, zone):
+    owner = new_organization(module_database)
+    entitle(module_database.superuser_dsn, owner.organization_id, "{}")
+    query(module_database.superuser_dsn, "UPDATE quota.entitlements SET time_zone = %s", zone)
+    for first, last in ((date(1, 1, 1), date(1, 1, 31)), (date(9999, 12, 1), date(9999, 12, 31))):
+        for group_by in ("day", "user"):
+            report = await PostgresUsageStore(app).report(owner, DayRange(first, last), group_by)
+            assert report.rows == ()
+            totals, groups = await PostgresCosts(app).sums(owner, Period(first, last), group_by)
+            assert (totals.total, groups) == (0, [])
 
 
 def test_days_begin_at_a_quarter_of_an_hour_in_every_time_zone(module_database):

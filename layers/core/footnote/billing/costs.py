@@ -57,6 +57,19 @@ class CostGroup:
         """What the platform paid."""
         return self.billed + self.unbilled
 
+    @property
+    def change(self) -> float | None:
+        """By which share of `before` it costs more; `None` where that is no share of anything.
+
+        What attempts had cost is corrected when they end, perhaps in the next period: sums may be negative.
+        """
+        return change(self.total, self.before)
+
+
+def change(now: int, before: int | None) -> float | None:
+    """See `CostGroup.change`."""
+    return (now - before) / before if before is not None and before > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

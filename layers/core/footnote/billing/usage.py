@@ -93,6 +93,10 @@ class LedgerRow:
 class UsageStore(Protocol):
     """Reads the ledger."""
 
+    async def today(self, context: OrganizationContext) -> date:
+        """Today, in the organization's time zone."""
+        ...
+
     async def report(self, context: OrganizationContext, days: DayRange, group_by: GroupBy) -> UsageReport:
         """What was used in the days, added up by group and meter."""
         ...

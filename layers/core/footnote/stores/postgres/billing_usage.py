@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import MappingProxyType
 
 from footnote.billing.usage import DayRange, GroupBy, LedgerPlace, LedgerRow, UsageReport, UsageRow
 from footnote.platform.context import OrganizationContext
 from footnote.stores.postgres.database import Database
-from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of
+from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of, today_of
 
 _GROUPS = MappingProxyType(
     {
@@ -18,10 +19,6 @@ _GROUPS = MappingProxyType(
         "feature": "feature",
     }
 )
-_TIME_ZONE = """
-SELECT coalesce((SELECT time_zone FROM quota.entitlements WHERE organization_id = %(organization_id)s), 'UTC')
-       AS time_zone
-"""
 _IN_RANGE = """
  WHERE organization_id = %(organization_id)s
    AND at >= (%(first)s::date)::timestamp AT TIME ZONE %(time_zone)s
@@ -52,6 +49,12 @@ class PostgresUsageStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def today(self, context: OrganizationContext) -> date:
+        """See `UsageStore.today`."""
+        async with self._database.tenant_tx(context) as cursor:
+            today, _ = await today_of(cursor, context.organization_id)
+        return today
+
     async def report(self, context: OrganizationContext, days: DayRange, group_by: GroupBy) -> UsageReport:
         """See `UsageStore.report`."""
         rows_of = USED_BY_MEMBERS if group_by == "user" else USED
@@ -75,10 +78,8 @@ class PostgresUsageStore:
         place = {name: getattr(after, name, None) for name in LedgerPlace.__slots__}
         async with self._database.tenant_tx(context) as cursor:
             names = _names(context, days) | place | {"limit": limit}
-            await cursor.execute(_TIME_ZONE, names)
-            row = await cursor.fetchone()
-            assert row is not None
-            await cursor.execute(_EXPORT, names | {"time_zone": row["time_zone"]})
+            _, zone = await today_of(cursor, context.organization_id)
+            await cursor.execute(_EXPORT, names | {"time_zone": zone})
             return [LedgerRow(**found) for found in await cursor.fetchall()]
 
 

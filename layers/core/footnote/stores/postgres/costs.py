@@ -12,13 +12,8 @@ from footnote.billing.costs import CostGroup, GroupBy, Period, Totals
 from footnote.billing.recommendations import Patterns
 from footnote.platform.context import OrganizationContext
 from footnote.stores.postgres.database import Cursor, Database
-from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of
+from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of, today_of
 
-_ZONE = """
-SELECT coalesce((SELECT e.time_zone FROM quota.entitlements e
-                  WHERE e.organization_id = %(organization_id)s), 'UTC') AS zone, quota.clock() AS now
-"""
-_TODAY = f"SELECT z.zone, (z.now AT TIME ZONE z.zone)::date AS today FROM ({_ZONE}) z"  # noqa: S608 - constants
 # Both ledgers, from the first day to the last one, in the organization's time zone.
 _ENTRIES = f"""
 WITH entries AS (
@@ -85,11 +80,11 @@ SELECT ({_ANSWERS}) AS answers, ({_ANSWERS} AND m.metadata ->> 'cached' = 'true'
 # Hours since the first day began; those that are not over yet would look like quiet ones.
 _HOURS = f"""{_ENTRIES}, hours AS (
     SELECT generate_series(
-        %(first_at)s::timestamptz,
-        least(%(until_at)s, date_bin('1 hour', quota.clock(), %(first_at)s)) - interval '1 hour',
+        first_at, least(%(until_at)s, date_bin('1 hour', quota.clock(), first_at)) - interval '1 hour',
         interval '1 hour') AS h
+      FROM (SELECT %(first_at)s::timestamptz AS first_at) f
 ), sums AS (
-    SELECT date_bin('1 hour', at, %(first_at)s) AS h, sum(billed + unbilled)::bigint AS cost,
+    SELECT date_bin('1 hour', at, %(first_at)s::timestamptz) AS h, sum(billed + unbilled)::bigint AS cost,
            sum(entries) FILTER (WHERE meter = 'embedding_tokens')::bigint AS embeddings
       FROM entries GROUP BY 1
 )
@@ -111,8 +106,7 @@ class PostgresCosts:
     async def today(self, context: OrganizationContext) -> tuple[date, str]:
         """See `CostStore.today`."""
         async with self._database.tenant_tx(context) as cursor:
-            row = await _one(cursor, _TODAY, {"organization_id": context.organization_id})
-        return row["today"], row["zone"]
+            return await today_of(cursor, context.organization_id)
 
     async def sums(
         self, context: OrganizationContext, period: Period, group_by: GroupBy

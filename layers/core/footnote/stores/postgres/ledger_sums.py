@@ -12,11 +12,13 @@ from uuid import UUID
 from footnote.stores.postgres.database import Cursor
 
 # The days in the organization's time zone, the whole days of UTC among them (`day_first` to `day_until`, that
-# one excluded), and what lies before and behind those. Days begin at a quarter of an hour everywhere.
+# one excluded), and what lies before and behind those. Days begin at a quarter of an hour everywhere. All are
+# texts: a day of the year 1 or 9999 begins or ends in one that Python does not know.
 _BOUNDS = """
-SELECT z.zone, b.first_at, b.until_at, quota.summed_before(%(organization_id)s)::text AS before,
-       (w.first_at AT TIME ZONE 'UTC')::date AS day_first, (w.until_at AT TIME ZONE 'UTC')::date AS day_until,
-       least(b.until_at, w.first_at) AS head_until, greatest(w.first_at, w.until_at) AS tail_first
+SELECT z.zone, b.first_at::text, b.until_at::text, quota.summed_before(%(organization_id)s)::text AS before,
+       (w.first_at AT TIME ZONE 'UTC')::date::text AS day_first,
+       (w.until_at AT TIME ZONE 'UTC')::date::text AS day_until,
+       least(b.until_at, w.first_at)::text AS head_until, greatest(w.first_at, w.until_at)::text AS tail_first
   FROM (SELECT coalesce((SELECT e.time_zone FROM quota.entitlements e
                           WHERE e.organization_id = %(organization_id)s), 'UTC') AS zone) z
  CROSS JOIN LATERAL (
@@ -60,6 +62,19 @@ SELECT nullif(d.user_id, '00000000-0000-0000-0000-000000000000') AS user_id, d.m
     + _ROWS
     + "AND u.txid >= %(before)s::xid8 AND u.at >= %(first_at)s AND u.at < %(until_at)s"
 )
+_TODAY = """
+SELECT z.zone, (quota.clock() AT TIME ZONE z.zone)::date AS today
+  FROM (SELECT coalesce((SELECT e.time_zone FROM quota.entitlements e
+                          WHERE e.organization_id = %(organization_id)s), 'UTC') AS zone) z
+"""
+
+
+async def today_of(cursor: Cursor, organization_id: UUID) -> tuple[date, str]:
+    """Today, in the organization's time zone, and that."""
+    await cursor.execute(_TODAY, {"organization_id": organization_id})
+    row = await cursor.fetchone()
+    assert row is not None
+    return row["today"], row["zone"]
 
 
 async def bounds_of(cursor: Cursor, organization_id: UUID, first: date, last: date) -> dict[str, Any]:

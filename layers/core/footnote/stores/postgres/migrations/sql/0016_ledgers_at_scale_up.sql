@@ -149,7 +149,94 @@ REVOKE ALL ON FUNCTION quota.summed_before, quota.add_levels, quota.add_parts FR
 GRANT EXECUTE ON FUNCTION quota.summed_before TO footnote_app, footnote_definer;
 GRANT EXECUTE ON FUNCTION quota.add_levels, quota.add_parts TO footnote_definer;
 
+-- Budgets ------------------------------------------------------------------------------------------------
+-- As before; but where an override has just ended, its reason is not that of the stage that follows.
+CREATE OR REPLACE FUNCTION billing.review_budget(
+    p_organization_id uuid, p_user_id uuid DEFAULT NULL, p_anew boolean DEFAULT false
+) RETURNS jsonb
+    LANGUAGE plpgsql AS $$
+DECLARE
+    v_budget billing.budgets;
+    v_now jsonb;
+    v_stage text;
+    v_next text;
+    v_number int;
+BEGIN
+    SELECT * INTO v_budget FROM billing.budgets b WHERE b.organization_id = p_organization_id FOR UPDATE;
+    SELECT e.stage INTO v_stage FROM quota.entitlements e WHERE e.organization_id = p_organization_id FOR UPDATE;
+    IF v_budget.organization_id IS NULL OR v_stage IS NULL THEN
+        RETURN NULL;
+    END IF;
+    v_now := billing.budget_of(p_organization_id);
+    IF v_budget.override_until <= quota.clock() THEN
+        UPDATE billing.budgets b SET override_stage = NULL, override_until = NULL, override_reason = NULL
+         WHERE b.organization_id = p_organization_id;
+        PERFORM billing.record_budget_event(
+            p_organization_id, 'override_ended', NULL, NULL, NULL, 'its time is over', v_now);
+        v_budget.override_stage := NULL;
+        v_budget.override_reason := NULL;
+        p_anew := true;
+    END IF;
+    v_next := coalesce(v_budget.override_stage, billing.next_stage(
+        CASE WHEN p_anew THEN 'normal' ELSE v_stage END, v_budget.amount, (v_now ->> 'spent')::bigint,
+        (v_now ->> 'projected')::bigint, v_budget.hard_stop, v_budget.stop_on_projection));
+    IF v_next <> v_stage THEN
+        UPDATE quota.entitlements e SET stage = v_next, updated_at = quota.clock()
+         WHERE e.organization_id = p_organization_id;
+        v_number := billing.record_budget_event(
+            p_organization_id, 'stage', p_user_id, v_stage, v_next,
+            coalesce(v_budget.override_reason, 'what was spent and is projected'), v_now);
+        INSERT INTO quota.outbox (organization_id, event_id, topic, payload)
+        SELECT p_organization_id, format('budget.stage:%s', v_number), 'budget.stage',
+               jsonb_build_object('stage', v_next, 'from', v_stage, 'spent', v_now -> 'spent', 'limit', v_now -> 'amount',
+                                  'projected', v_now -> 'projected', 'window_start', v_now -> 'window_start')
+         WHERE v_budget.notify;
+    END IF;
+    -- With a hard stop the window has a limit, whose warnings quota writes at once.
+    INSERT INTO quota.outbox (organization_id, event_id, topic, payload)
+    SELECT p_organization_id,
+           format('budget.threshold:%s:%s:%s', v_now ->> 'window_start', v_budget.amount, t), 'budget.threshold',
+           jsonb_build_object('threshold', t, 'spent', v_now -> 'spent', 'limit', v_now -> 'amount',
+                              'window_start', v_now -> 'window_start')
+      FROM unnest('{50,80,100}'::int[]) t
+     WHERE v_budget.notify AND NOT v_budget.hard_stop
+       AND (v_now ->> 'spent')::numeric * 100 >= v_budget.amount::numeric * t
+    ON CONFLICT DO NOTHING;
+    RETURN billing.budget_of(p_organization_id);
+END $$;
+
 SET LOCAL ROLE footnote_definer;
+
+CREATE OR REPLACE FUNCTION metering.review_platform_budget(p_by text DEFAULT 'budgeter', p_anew boolean DEFAULT false)
+    RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_budget billing.platform_budget;
+    v_now jsonb;
+    v_stage text;
+    v_next text;
+BEGIN
+    SELECT * INTO v_budget FROM billing.platform_budget FOR UPDATE;
+    v_now := metering.platform_budget();
+    v_stage := v_now ->> 'stage';
+    IF v_budget.override_until <= quota.clock() THEN
+        UPDATE billing.platform_budget SET override_stage = NULL, override_until = NULL, override_reason = NULL;
+        PERFORM metering.record_platform_event('override_ended', p_by, NULL, NULL, 'its time is over', v_now);
+        v_budget.override_stage := NULL;
+        v_budget.override_reason := NULL;
+        p_anew := true;
+    END IF;
+    v_next := coalesce(v_budget.override_stage, billing.next_stage(
+        CASE WHEN p_anew THEN 'normal' ELSE v_stage END, v_budget.amount, (v_now ->> 'spent')::bigint,
+        (v_now ->> 'projected')::bigint, v_budget.hard_stop, v_budget.stop_on_projection));
+    IF v_next <> v_stage THEN
+        UPDATE quota.platform_budget SET stage = v_next, updated_at = quota.clock();
+        PERFORM metering.record_platform_event(
+            'stage', p_by, v_stage, v_next, coalesce(v_budget.override_reason, 'what was spent and is projected'),
+            v_now);
+    END IF;
+    RETURN metering.platform_budget() || jsonb_build_object('from', v_stage);
+END $$;
 
 -- Forgets the sums of an organization; they are made anew from the ledger.
 CREATE FUNCTION metering.forget_sums(p_organization_id uuid) RETURNS void
