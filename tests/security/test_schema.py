@@ -196,7 +196,7 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "billing.invoice_counters": None,
         "billing.provider_events": None,
         "billing.provider_states": "INSERT SELECT UPDATE",
-        "billing.customers": "INSERT SELECT",
+        "billing.customers": "INSERT SELECT UPDATE",
         "billing.provider_fees": "INSERT SELECT",
         "billing.duplicates": "INSERT SELECT UPDATE",
     }

@@ -98,6 +98,11 @@ class CheckoutStripe(ThreadingHTTPServer):
             return 200, self._make_price(form)
         if not last and method == "GET":
             _check(SessionListParams, form)
+            try:
+                self.behind.client.v1.customers.retrieve(form["customer"])
+            except stripe.InvalidRequestError:
+                error = {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}
+                return 400, {"error": {**error, "message": f"No such customer: '{form['customer']}'"}}
             found = [one for one in self.sessions.values() if one["customer"] == form["customer"]]
             return 200, listed(found[::-1], path)
         if not last:

@@ -366,8 +366,8 @@ async def unpaid_for_weeks(services, server, owner, database):
     assert await hear(services, thing) == "applied"
     with psycopg.connect(database.superuser_dsn) as connection:
         connection.execute(
-            "UPDATE billing.subscriptions SET status = 'past_due', past_due_since = now() - interval '9 weeks'"
-            " WHERE organization_id = %s",
+            "UPDATE billing.subscriptions SET status = 'past_due',"
+            " past_due_since = now() - interval '60 days' WHERE organization_id = %s",
             (owner.organization_id,),
         )
     return thing
@@ -399,6 +399,18 @@ async def test_an_unpaid_one_that_the_provider_does_not_know_any_more_ends(
         )
     assert await services.biller._end_unpaid(owner)
     assert (await services.subscriptions.overview(owner)).subscription is None
+
+
+async def test_a_customer_that_the_provider_does_not_know_any_more_is_made_anew(
+    services, server, owner, module_database
+):
+    """As when Stripe's test mode was left for the live one."""
+    await services.subscription_store.keep_customer(owner, "stripe", "cus_of_test_mode")
+    assert (await services.subscriptions.change(owner, "pro")).checkout_url
+    customer = customer_of(module_database, owner)
+    assert customer != "cus_of_test_mode"
+    assert server.behind.client.v1.customers.retrieve(customer).name
+    assert len(server.open_sessions(customer)) == 1
 
 
 async def test_a_customer_is_kept_for_ever(services, owner, module_database):

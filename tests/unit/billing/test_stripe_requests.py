@@ -216,6 +216,23 @@ async def test_a_plan_that_was_chosen_in_the_portal_holds(server, provider):
     assert state_of(subscription(PRO, paid=large, **to_come), NOW).plan == "large"
 
 
+async def test_the_item_of_the_plan_is_told_from_others(server, provider):
+    """Operators may add items of their own, as for metered usage."""
+    metered = made(
+        stripe.SubscriptionItem, id="si_0", price=made(stripe.Price, id="price_metered", metadata={})
+    )
+    both = subscription()
+    both["items"]["data"].insert(0, metered)
+    assert state_of(both, NOW).plan == "pro"
+    server.answers = {
+        ("GET", "/v1/subscriptions/sub_1"): (200, both),
+        ("GET", "/v1/prices"): listed(price(SMALL)),
+        ("POST", "/v1/subscriptions/sub_1"): (200, subscription(SMALL)),
+    }
+    await provider.change_plan("sub_1", SMALL, prorate=True, key="k")
+    assert server.writes[0][2]["items[0][id]"] == "si_1"
+
+
 async def test_a_cancellation_of_the_portal_is_one_and_is_taken_back(server, provider):
     """In Stripe's flexible billing the portal sets a date instead of the flag."""
     cancelled = {**subscription(), "cancel_at": END}

@@ -156,11 +156,20 @@ class SubscriptionStore(Protocol):
         ...
 
     async def customer_ref(self, context: OrganizationContext, provider: str) -> str | None:
-        """The provider's id of the organization; it never changes."""
+        """The provider's id of the organization."""
         ...
 
-    async def keep_customer(self, context: OrganizationContext, provider: str, customer_ref: str) -> str:
-        """Keeps the provider's id of the organization; the one that holds: the first that was kept."""
+    async def keep_customer(
+        self, context: OrganizationContext, provider: str, customer_ref: str, instead_of: str | None = None
+    ) -> str:
+        """Keeps the provider's id of the organization; the one that holds: the first that was kept.
+
+        Args:
+            context: The organization.
+            provider: The provider.
+            customer_ref: The id.
+            instead_of: One that the provider does not know any more, which does not hold any more.
+        """
         ...
 
     async def now(self) -> datetime:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from footnote.billing.payments import Payer, PaymentProvider, PricedPlan, ProviderSubscription
+from footnote.billing.payments import (
+    Checkout,
+    Payer,
+    PaymentProvider,
+    PricedPlan,
+    ProviderSubscription,
+    UnknownPayer,
+)
 from footnote.billing.plans import Plan
 from footnote.billing.profiles import ProfileStore
 from footnote.billing.subscription_models import (
@@ -103,13 +110,7 @@ class Subscriptions:
             pass
 
     async def _begin(self, context: OrganizationContext, plan: Plan, request: Request) -> Change:
-        checkout = await self.provider.subscribe(
-            await self._customer(context),
-            _priced(plan),
-            success_url=self.settings.return_url,
-            cancel_url=self.settings.return_url,
-            key=request.key or f"begin:{context.organization_id}:{plan.plan}:{plan.version}",
-        )
+        checkout = await self._checkout(context, plan, request)
         if checkout.running:
             return await self._take_over(context, plan, checkout.running, request)
         if checkout.url is not None:
@@ -118,6 +119,16 @@ class Subscriptions:
         beginning = Beginning(plan, self.provider.name, checkout.customer_ref, checkout.subscription_ref)
         await self.store.begin(context, beginning, request)
         return Change(await self.store.overview(context))
+
+    async def _checkout(self, context: OrganizationContext, plan: Plan, request: Request) -> Checkout:
+        key = request.key or f"begin:{context.organization_id}:{plan.plan}:{plan.version}"
+        back = {"success_url": self.settings.return_url, "cancel_url": self.settings.return_url}
+        payer = await self._customer(context)
+        try:
+            return await self.provider.subscribe(payer, _priced(plan), **back, key=key)
+        except UnknownPayer:
+            payer = await self._new_customer(context, payer)
+            return await self.provider.subscribe(payer, _priced(plan), **back, key=key)
 
     async def _take_over(
         self, context: OrganizationContext, plan: Plan, running: tuple[str, ...], request: Request
@@ -204,12 +215,13 @@ class Subscriptions:
     async def _customer(self, context: OrganizationContext) -> Payer:
         """The payer with the provider's id. One that another request has kept first holds for all."""
         payer = await self._payer(context)
-        if payer.customer_ref is not None:
-            return payer
+        return payer if payer.customer_ref is not None else await self._new_customer(context, payer)
+
+    async def _new_customer(self, context: OrganizationContext, payer: Payer) -> Payer:
         made = await self.provider.customer(payer)
         if made is None:
             return payer
-        kept = await self.store.keep_customer(context, self.provider.name, made)
+        kept = await self.store.keep_customer(context, self.provider.name, made, payer.customer_ref)
         return replace(payer, customer_ref=kept)
 
 

@@ -8,6 +8,7 @@ from footnote.billing.payments.ports import (
     PricedPlan,
     ProviderSubscription,
     SubscriptionStatus,
+    UnknownPayer,
     UnreadableState,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "PricedPlan",
     "ProviderSubscription",
     "SubscriptionStatus",
+    "UnknownPayer",
     "UnreadableState",
 ]

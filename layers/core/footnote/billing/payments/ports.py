@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
-from footnote.platform.errors import ServiceUnavailable
+from footnote.platform.errors import Conflict, ServiceUnavailable
 
 SubscriptionStatus = Literal["incomplete", "trialing", "active", "past_due", "cancelled"]
 
@@ -16,6 +16,10 @@ class UnreadableState(ServiceUnavailable):
     """A provider's subscription is in a state that this release does not know; the message says which."""
 
     code = "PROVIDER_STATE_UNKNOWN"
+
+
+class UnknownPayer(Conflict):
+    """The provider has no such payer (any more): deleted there, or of another account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,10 @@ class PaymentProvider(Protocol):
         ...
 
     async def customer(self, payer: Payer) -> str | None:
-        """Makes the provider's record of a payer, and returns its id; `None` where none is needed."""
+        """Makes the provider's record of a payer, and returns its id; `None` where none is needed.
+
+        A payer with an id gets another one in its place.
+        """
         ...
 
     async def subscribe(
@@ -113,6 +120,7 @@ class PaymentProvider(Protocol):
         """Begins a subscription, unless one runs. Ways to pay that were opened before are closed.
 
         Raises:
+            UnknownPayer: The payer's id is none of the provider's.
             Conflict: Another one is begun at the same moment.
         """
         ...

@@ -8,13 +8,25 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from footnote.billing.payments.ports import Checkout, GivenBack, Payer, PricedPlan, ProviderSubscription
+from footnote.billing.payments.ports import (
+    Checkout,
+    GivenBack,
+    Payer,
+    PricedPlan,
+    ProviderSubscription,
+)
 from footnote.billing.payments.webhooks import NotSigned, ProviderEvent
 from footnote.billing.providers.stripe_calls import StripeCalls, is_missing, keyed, once, plain
 from footnote.billing.providers.stripe_checkout import open_session
 from footnote.billing.providers.stripe_prices import Prices
 from footnote.billing.providers.stripe_refunds import give_back
-from footnote.billing.providers.stripe_states import period_of, plan_of, state_of, subscription_ref_of
+from footnote.billing.providers.stripe_states import (
+    item_of,
+    period_of,
+    plan_of,
+    state_of,
+    subscription_ref_of,
+)
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -46,7 +58,7 @@ class StripeProvider:
         params: Any = {"name": payer.name, "metadata": {"organization_id": str(payer.organization_id)}}
         if payer.email:
             params["email"] = payer.email
-        options = keyed(f"customer:{payer.organization_id}", params)
+        options = keyed(f"customer:{payer.organization_id}:{payer.customer_ref or ''}", params)
         return await self._calls.run(lambda client: client.v1.customers.create(params, options).id)
 
     async def subscribe(
@@ -88,7 +100,7 @@ class StripeProvider:
         def call(client: StripeClient) -> None:
             before = plain(client.v1.subscriptions.retrieve(subscription_ref))
             price = Prices(client, before["metadata"]["organization_id"]).of(plan)
-            item = before["items"]["data"][0]
+            item = item_of(before)
             metadata = _metadata(before, plan, prorate)
             has = {name: before["metadata"].get(name, "") for name in metadata}
             if (item.get("price") or {}).get("id") == price and has == metadata:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from footnote.billing.payments.ports import Checkout
-from footnote.billing.providers.stripe_calls import digest_of, keyed, plain
+from footnote.billing.payments.ports import Checkout, UnknownPayer
+from footnote.billing.providers.stripe_calls import digest_of, is_missing, keyed, plain
 from footnote.platform.errors import Conflict
 
 if TYPE_CHECKING:
@@ -28,8 +28,20 @@ def open_session(client: StripeClient, params: dict[str, Any], key: str) -> Chec
         key: The request's.
 
     Raises:
+        UnknownPayer: Stripe has no such customer.
         Conflict: Another one was opened at the same moment, for something else.
     """
+    import stripe
+
+    try:
+        return _open(client, params, key)
+    except stripe.InvalidRequestError as error:
+        if is_missing(error) and error.param == "customer":
+            raise UnknownPayer("The payment provider does not know the customer.") from error
+        raise
+
+
+def _open(client: StripeClient, params: dict[str, Any], key: str) -> Checkout:
     mine = digest_of(key, params)
     customer = str(params["customer"])
     params = {**params, "metadata": {**params["metadata"], "request": mine}}

@@ -99,7 +99,7 @@ def plan_of(thing: Mapping[str, Any]) -> tuple[str, int]:
 
 def _plan_of_price(thing: Mapping[str, Any]) -> tuple[str, int] | None:
     """What is paid for, where the price is one that we made."""
-    metadata = (thing["items"]["data"][0].get("price") or {}).get("metadata") or {}
+    metadata = _price_metadata(item_of(thing))
     return (metadata["plan"], int(metadata["version"])) if {"plan", "version"} <= metadata.keys() else None
 
 
@@ -109,9 +109,20 @@ def _is_cancelled(thing: Mapping[str, Any], period_end: int) -> bool:
     return bool(thing.get("cancel_at_period_end")) or bool(cancel_at and int(cancel_at) <= period_end)
 
 
+def item_of(thing: Mapping[str, Any]) -> Any:
+    """The item of the plan: operators may have added others, as for metered usage."""
+    items = thing["items"]["data"]
+    ours = [item for item in items if {"plan", "version"} <= _price_metadata(item).keys()]
+    return (ours or items)[0]
+
+
+def _price_metadata(item: Mapping[str, Any]) -> Mapping[str, str]:
+    return (item.get("price") or {}).get("metadata") or {}
+
+
 def period_of(thing: Mapping[str, Any]) -> tuple[int, int]:
     """Begin and end of the period, Unix time. Until 2025 it was the subscription's, since then its items'."""
-    item = thing["items"]["data"][0]
+    item = item_of(thing)
     has = item if item.get("current_period_end") else thing
     return int(has["current_period_start"]), int(has["current_period_end"])
 

@@ -44,8 +44,10 @@ SELECT customer_ref FROM billing.customers
  WHERE organization_id = %(organization_id)s AND provider = %(provider)s
 """
 _KEEP_CUSTOMER = """
-INSERT INTO billing.customers (organization_id, provider, customer_ref)
-VALUES (%(organization_id)s, %(provider)s, %(customer_ref)s) ON CONFLICT DO NOTHING
+INSERT INTO billing.customers AS c (organization_id, provider, customer_ref)
+VALUES (%(organization_id)s, %(provider)s, %(customer_ref)s)
+ON CONFLICT (organization_id, provider) DO UPDATE SET customer_ref = excluded.customer_ref
+ WHERE c.customer_ref = %(instead_of)s
 """
 _DUE = "SELECT organization_id FROM biller.due_organizations(%(after)s, %(limit)s, %(delay_s)s, %(grace_s)s)"
 _OVERDUE = """
@@ -111,11 +113,14 @@ class PostgresSubscriptionStore:
             row = await cursor.fetchone()
             return None if row is None else str(row["customer_ref"])
 
-    async def keep_customer(self, context: OrganizationContext, provider: str, customer_ref: str) -> str:
+    async def keep_customer(
+        self, context: OrganizationContext, provider: str, customer_ref: str, instead_of: str | None = None
+    ) -> str:
         """See `SubscriptionStore.keep_customer`."""
         async with self._terms(context) as terms:
             names = {"organization_id": context.organization_id, "provider": provider}
-            await terms.cursor.execute(_KEEP_CUSTOMER, {**names, "customer_ref": customer_ref})
+            kept = {"customer_ref": customer_ref, "instead_of": instead_of}
+            await terms.cursor.execute(_KEEP_CUSTOMER, names | kept)
             await terms.cursor.execute(_CUSTOMER, names)
             row = await terms.cursor.fetchone()
             assert row is not None

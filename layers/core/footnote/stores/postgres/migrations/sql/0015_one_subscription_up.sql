@@ -1,6 +1,7 @@
 -- One subscription at the payment provider for each organization: what is paid twice is given back.
 
--- The one customer that an organization has at a provider, kept for ever: a provider forgets idempotency keys.
+-- The one customer that an organization has at a provider, kept for ever: a provider forgets idempotency keys. Another one
+-- takes its place only when the provider does not know it any more.
 CREATE TABLE billing.customers (
     organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
     provider text NOT NULL,
@@ -75,8 +76,8 @@ BEGIN
             ' WITH CHECK (organization_id = core.current_organization())', target);
     END LOOP;
 END $$;
-GRANT SELECT, INSERT ON billing.customers, billing.provider_fees TO footnote_app;
-GRANT SELECT, INSERT, UPDATE ON billing.duplicates TO footnote_app;
+GRANT SELECT, INSERT ON billing.provider_fees TO footnote_app;
+GRANT SELECT, INSERT, UPDATE ON billing.customers, billing.duplicates TO footnote_app;
 
 -- What is old is forgotten ---------------------------------------------------------------------------------------
 CREATE INDEX requests_at ON billing.requests (at);
