@@ -286,6 +286,18 @@ async def test_a_defect_in_old_rows_is_found_within_a_week(migrated_database, jo
     assert (await reconciler(jobs).reconcile(10)).mismatches == findings.mismatches
 
 
+async def test_a_count_that_takes_too_long_leaves_the_rest_told(migrated_database, jobs, store, sql):
+    context = new_organization(migrated_database)
+    await add_documents(store, context, 2)
+    sql.execute("UPDATE quota.windows SET committed = committed + 1 WHERE meter = 'documents'")
+    sql.execute(
+        "CREATE OR REPLACE FUNCTION metering.recount(p_organization_id uuid) RETURNS jsonb LANGUAGE sql"
+        " AS $$ SELECT '{}'::jsonb FROM pg_sleep(600) $$"
+    )
+    findings = await reconciler(jobs).reconcile(2)
+    assert (findings.mismatches, findings.recounted, findings.complete) == (1, 0, False)
+
+
 async def test_recounts_spread_over_the_second_half_of_the_week(migrated_database, jobs, sql):
     for _ in range(40):
         new_organization(migrated_database)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from footnote.platform.clock import Clock
+from footnote.platform.errors import ServiceUnavailable
 from footnote.platform.logging import get_logger
 from footnote.platform.metrics import tell_metrics
 from footnote.quota.events import NAMESPACE
@@ -111,8 +112,12 @@ class Books(Protocol):
         """
         ...
 
-    async def recount(self, after: UUID | None, every_s: int) -> Recounted | None:
-        """Counts the next organization that agreed last longer ago than that; `None`: there is none."""
+    async def recount(self, after: UUID | None, every_s: int, limit_s: float) -> Recounted | None:
+        """Counts the next organization that agreed last longer ago than that; `None`: there is none.
+
+        Raises:
+            ServiceUnavailable: It took longer than `limit_s`, or the store cannot be reached.
+        """
         ...
 
     async def compare(self, after: UUID | None, limit: int) -> Page:
@@ -227,8 +232,13 @@ class Reconciler:
     async def _recount(self, deadline: float, told: _Told) -> tuple[int, bool]:
         """How many organizations were counted, and whether these are all that had to be."""
         count, after = 0, None
-        while self._clock.monotonic() < deadline:
-            recounted = await self._books.recount(after, self._recount_s)
+        while (left_s := deadline - self._clock.monotonic()) > 0:
+            try:
+                recounted = await self._books.recount(after, self._recount_s, left_s)
+            except ServiceUnavailable:
+                # What was compared before is told all the same.
+                logger.warning("a ledger could not be counted in time", extra={"after": str(after)})
+                return count, False
             if recounted is None:
                 return count, True
             count, after = count + 1, recounted.organization_id

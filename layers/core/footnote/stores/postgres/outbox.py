@@ -16,6 +16,7 @@ from footnote.stores.postgres.database import Cursor, Database
 
 logger = get_logger("events")
 
+_GRACE_S = 1.0
 _MARK = """
 INSERT INTO quota.processed_events (organization_id, consumer, event_id, payload_hash)
 VALUES (%(organization_id)s, %(consumer)s, %(event_id)s, %(payload_hash)s)
@@ -173,9 +174,14 @@ class PostgresMeteringJobs:
         found = await self._value(statement, after, least, rows)
         return None if found is None else AddedUp(UUID(found["id"]), found["again"])
 
-    async def recount(self, after: UUID | None, every_s: int) -> Recounted | None:
-        """See `Books.recount`."""
-        found = await self._value("SELECT metering.recount_next(%s::uuid, %s) AS value", after, every_s)
+    async def recount(self, after: UUID | None, every_s: int, limit_s: float) -> Recounted | None:
+        """See `Books.recount`. One statement, however long the ledger: other limits than all other work."""
+        async with self._database.definer_tx(background=True) as cursor:
+            cursor.limit_s = limit_s + _GRACE_S
+            await cursor.execute(f"SET LOCAL statement_timeout = {max(1, int(1000 * limit_s))}".encode())
+            await cursor.execute("SELECT metering.recount_next(%s::uuid, %s) AS value", (after, every_s))
+            row = await cursor.fetchone()
+        found = row["value"] if row else None
         if found is None:
             return None
         return Recounted(UUID(found["id"]), found["count"], found["differences"])
