@@ -11,6 +11,7 @@ from footnote.billing.proration import half_up
 from footnote.platform.ids import new_id
 from footnote.quota import HoldRequest, Meter, Settlement, Used
 from footnote.stores.postgres.billing import PostgresPlanStore
+from footnote.stores.postgres.outbox import PostgresMeteringJobs
 from tests.support.billing import rows, travelling
 from tests.support.billing_month import usage_of
 from tests.support.billing_world import PRICED, World
@@ -125,6 +126,28 @@ async def test_what_comes_too_late_for_the_last_invoice_is_on_a_closing_one(worl
     times.travel(JULY)
     assert await bill(world) == (1, 0)
     assert usage_of((await numbered(world, context))[-1]) == {"messages": 3}
+
+
+async def test_holds_stay_until_their_use_is_invoiced(world, context, times, migrated_database):
+    await cancelled_in_may(world, context, times)
+    times.travel(MAY - HOUR)
+    begun, _ = await begin(world, context)
+    times.travel(MAY + HOUR)
+    assert await settle(world, context, begun, 5) == "settled"
+    while await world.store.advance(context):
+        pass
+    database = open_database(migrated_database, "footnote_jobs")
+    jobs = PostgresMeteringJobs(database)
+    with psycopg.connect(migrated_database.superuser_dsn) as connection:
+        connection.execute("UPDATE quota.holds SET keep_until = now() - interval '1 minute'")
+    assert await jobs.purge_holds(100) == 0
+    assert await bill(world) == (1, 0)
+    assert await jobs.purge_holds(100) == 0
+    times.travel(MAY + TWO_DAYS)
+    assert await bill(world) == (0, 1)
+    assert usage_of((await numbered(world, context))[-1]) == {"messages": 5}
+    assert await jobs.purge_holds(100) == 1
+    await database.close()
 
 
 async def test_units_have_the_price_of_the_plan_under_which_they_were_used(world, context, times):

@@ -24,6 +24,19 @@ CREATE OR REPLACE FUNCTION biller.due_organizations(p_after uuid, p_limit int, p
      WHERE p_after IS NULL OR d.organization_id > p_after
      ORDER BY d.organization_id LIMIT p_limit
 $$;
+CREATE OR REPLACE FUNCTION metering.purge_holds(p_limit int) RETURNS int
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH due AS (
+        SELECT h.organization_id, h.hold_id FROM quota.holds h
+         WHERE h.state <> 'open' AND h.keep_until < now()
+         ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM quota.holds h USING due
+         WHERE h.organization_id = due.organization_id AND h.hold_id = due.hold_id
+        RETURNING h.hold_id
+    )
+    SELECT count(*)::int FROM gone
+$$;
 RESET ROLE;
 DROP TABLE billing.closings;
 ALTER TABLE billing.invoices

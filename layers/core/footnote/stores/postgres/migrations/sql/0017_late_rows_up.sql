@@ -89,4 +89,25 @@ CREATE OR REPLACE FUNCTION biller.due_organizations(p_after uuid, p_limit int, p
      WHERE p_after IS NULL OR d.organization_id > p_after
      ORDER BY d.organization_id LIMIT p_limit
 $$;
+
+-- Holds stay until the closing invoice has been made of those that were begun under the subscription.
+CREATE OR REPLACE FUNCTION metering.purge_holds(p_limit int) RETURNS int
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH due AS (
+        SELECT h.organization_id, h.hold_id FROM quota.holds h
+         WHERE h.state <> 'open' AND h.keep_until < now()
+           AND NOT EXISTS (SELECT FROM billing.closings c
+                            WHERE c.organization_id = h.organization_id AND c.closed_at IS NULL
+                              AND c.ended_at > h.created_at)
+           AND NOT EXISTS (SELECT FROM billing.periods p
+                            WHERE p.organization_id = h.organization_id AND p.invoice_id IS NULL
+                              AND p.period_end > h.created_at)
+         ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM quota.holds h USING due
+         WHERE h.organization_id = due.organization_id AND h.hold_id = due.hold_id
+        RETURNING h.hold_id
+    )
+    SELECT count(*)::int FROM gone
+$$;
 RESET ROLE;
