@@ -59,6 +59,8 @@ class History:
         self.changes = 0
         self.used = dict.fromkeys(LIMITS, 0)
         limit(self.dsn, self.context.organization_id, LIMITS)
+        budget = "INSERT INTO billing.budgets (organization_id, amount) VALUES (%s, 900)"
+        self.superuser.execute(budget, (self.context.organization_id,))
         self.go(START)
 
     def go(self, moment):
@@ -117,9 +119,15 @@ class History:
             if one.reset_at is not None:
                 window = one.started_at, one.reset_at
                 assert window == self.calendar.window(period_of(one.meter), self.now)
-        assert (await self.profiles.read(self.context)).month_ends == self.calendar.window("month", self.now)[
-            1
-        ]
+        month = self.calendar.window("month", self.now)
+        assert (await self.profiles.read(self.context)).month_ends == month[1]
+        ((budget, spent),) = self.superuser.execute(
+            "SELECT billing.budget_of(organization_id), committed FROM quota.windows"
+            " WHERE organization_id = %s AND subject = organization_id AND meter = 'cost' AND window_start = %s",
+            (self.context.organization_id, month[0]),
+        )
+        told = budget["spent"], *(datetime.fromisoformat(budget[f"window_{end}"]) for end in ("start", "end"))
+        assert told == (spent, *month)
 
     def check(self):
         rows = self.superuser.execute(
