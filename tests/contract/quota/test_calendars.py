@@ -123,7 +123,8 @@ class History:
         assert (await self.profiles.read(self.context)).month_ends == month[1]
         ((budget, spent),) = self.superuser.execute(
             "SELECT billing.budget_of(organization_id), committed FROM quota.windows"
-            " WHERE organization_id = %s AND subject = organization_id AND meter = 'cost' AND window_start = %s",
+            " WHERE organization_id = %s AND subject = organization_id AND meter = 'cost'"
+            " AND window_start = %s",
             (self.context.organization_id, month[0]),
         )
         told = budget["spent"], *(datetime.fromisoformat(budget[f"window_{end}"]) for end in ("start", "end"))
