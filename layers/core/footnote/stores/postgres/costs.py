@@ -12,7 +12,7 @@ from footnote.billing.costs import CostGroup, GroupBy, Period, Totals
 from footnote.billing.recommendations import Patterns
 from footnote.platform.context import OrganizationContext
 from footnote.stores.postgres.database import Cursor, Database
-from footnote.stores.postgres.ledger_sums import USED, USED_BY_MEMBERS, bounds_of, today_of
+from footnote.stores.postgres.ledger_sums import REQUESTS_SINCE, USED, USED_BY_MEMBERS, bounds_of, today_of
 
 # Both ledgers, from the first day to the last one, in the organization's time zone.
 _ENTRIES = f"""
@@ -36,7 +36,7 @@ _TOTALS = f"""{_ENTRIES}
 SELECT coalesce(sum(billed), 0)::bigint AS billed, coalesce(sum(unbilled), 0)::bigint AS unbilled,
        coalesce(sum(units) FILTER (WHERE meter = 'messages'), 0)::bigint AS messages,
        coalesce(sum(billed) FILTER (WHERE feature = 'chat'), 0)::bigint AS chat_cost,
-       coalesce(sum(requests), 0)::bigint AS transactions
+       coalesce(sum(requests), 0)::bigint + ({REQUESTS_SINCE}) AS transactions
   FROM entries
 """  # noqa: S608 - constants
 _KEYS: Mapping[GroupBy, str] = MappingProxyType(

@@ -29,19 +29,25 @@ SELECT z.zone, b.first_at::text, b.until_at::text, quota.summed_before(%(organiz
               AS first_at,
               date_trunc('day', b.until_at, 'UTC') AS until_at) w
 """
-# `entries` is how many rows of the ledger one row here stands for, `requests` how many holds.
-USED = """
+# What came since.
+_SINCE = """
+  FROM quota.usage_ledger u
+ WHERE u.organization_id = %(organization_id)s AND u.txid >= %(before)s::xid8
+   AND u.at >= %(first_at)s AND u.at < %(until_at)s
+"""
+# `entries` is how many rows of the ledger one row here stands for, `requests` how many holds, but for those of
+# `REQUESTS_SINCE`.
+USED = f"""
 SELECT p.part AS at, p.meter, p.model, p.feature, p.units, p.cost_micro_usd, p.entries, p.requests
   FROM quota.usage_parts p
  WHERE p.organization_id = %(organization_id)s AND p.part >= %(first_at)s AND p.part < %(until_at)s
    AND %(before)s::xid8 > '0'
  UNION ALL
-SELECT u.at, u.meter, u.model, u.feature, u.units, u.cost_micro_usd, 1,
-       (u.attempt > 0 AND row_number() OVER (PARTITION BY u.hold_id, u.attempt) = 1)::int
-  FROM quota.usage_ledger u
- WHERE u.organization_id = %(organization_id)s AND u.txid >= %(before)s::xid8
-   AND u.at >= %(first_at)s AND u.at < %(until_at)s
-"""
+SELECT u.at, u.meter, u.model, u.feature, u.units, u.cost_micro_usd, 1, 0 {_SINCE}
+"""  # noqa: S608 - constants
+REQUESTS_SINCE = f"""
+SELECT count(*) FROM (SELECT DISTINCT u.hold_id, u.attempt {_SINCE} AND u.attempt > 0) d
+"""  # noqa: S608 - constants
 _ROWS = """
  UNION ALL
 SELECT u.user_id, u.meter, u.units, u.cost_micro_usd FROM quota.usage_ledger u
