@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import lru_cache
 from typing import Any
 
 from footnote.composition import container
 from footnote.identity.authorization import allow_policy, authorization_header
 from footnote.platform.errors import NotAuthenticated
-
-
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """One loop for the life of the process, because the Redis connection belongs to it."""
-    return asyncio.new_event_loop()
+from footnote.platform.invocations import run
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -25,7 +18,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
             that cannot be read for instance, becomes 500 there.
     """
     try:
-        claims = _loop().run_until_complete(container().authorizer.authorize(authorization_header(event)))
+        claims = run(container().authorizer.authorize(authorization_header(event)))
     except NotAuthenticated:
         raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway compares the text
     return allow_policy(claims, event["methodArn"])

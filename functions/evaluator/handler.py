@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import lru_cache
 from typing import Any
 
 from footnote.composition import container
+from footnote.platform.invocations import run, seconds_left
 from footnote.platform.logging import get_logger
 
 logger = get_logger("evaluator")
@@ -15,16 +14,10 @@ logger = get_logger("evaluator")
 _RESERVE_S = 40.0
 
 
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """One loop for the life of the environment: connections belong to it."""
-    return asyncio.new_event_loop()
-
-
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
     """Works until no run waits or the time is nearly over; returns how much was done."""
-    time_s = context.get_remaining_time_in_millis() / 1000 - _RESERVE_S
-    done = _loop().run_until_complete(container().evaluator.work(time_s))
+    time_s = seconds_left(context, _RESERVE_S)
+    done = run(container().evaluator.work(time_s))
     if any(done.values()):
         logger.info("evaluated", extra=done)
     return done

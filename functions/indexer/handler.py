@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 from footnote.composition import container
+from footnote.platform.invocations import run, seconds_left
 from footnote.platform.logging import get_logger
 
 logger = get_logger("indexer")
@@ -16,18 +15,10 @@ logger = get_logger("indexer")
 _RESERVE_S = 300.0
 
 
-@lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """One loop for the life of the environment: connections belong to it."""
-    return asyncio.new_event_loop()
-
-
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
     """Does one round; what was done."""
-    left_s = context.get_remaining_time_in_millis() / 1000
-    done = asdict(
-        _loop().run_until_complete(container().vector_indexes.maintain(max(0.0, left_s - _RESERVE_S)))
-    )
+    time_s = max(0.0, seconds_left(context, _RESERVE_S))
+    done = asdict(run(container().vector_indexes.maintain(time_s)))
     if any(done.values()):
         logger.info("indexed", extra=done)
     return done

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from footnote.composition import Container
+from footnote.platform.invocations import run as run_work
 from footnote.platform.settings import Settings
 from functions.budgeter import handler as budgeter
 from tests.support.budgets import now, set_budget, set_platform_budget, spend, stage_of
@@ -27,7 +28,7 @@ def run(migrated_database, monkeypatch, capsys):
         return done, lines[-1]
 
     yield run
-    budgeter._loop().run_until_complete(container.database.close())
+    run_work(container.database.close())
 
 
 def test_a_round_reaches_every_budget_and_tells_operators(run, migrated_database):

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from footnote.platform.invocations import run
 from tests.support.identity import close, identity_secrets, make_container
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:footnote/live"
@@ -67,4 +68,4 @@ async def api(module_database, redis_server, monkeypatch):
     yield Api(apps, authorizer.handler)
     for container in made[:2]:
         await close(container)
-    await asyncio.to_thread(authorizer._loop().run_until_complete, close(made[2]))
+    await asyncio.to_thread(run, close(made[2]))
