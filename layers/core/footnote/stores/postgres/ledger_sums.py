@@ -35,8 +35,8 @@ _SINCE = """
  WHERE u.organization_id = %(organization_id)s AND u.txid >= %(before)s::xid8
    AND u.at >= %(first_at)s AND u.at < %(until_at)s
 """
-# `entries` is how many rows of the ledger one row here stands for, `requests` how many holds, but for those of
-# `REQUESTS_SINCE`.
+# `entries` is how many rows of the ledger one row here stands for, `requests` how many holds; those of rows
+# that came since are counted by `REQUESTS_SINCE`.
 USED = f"""
 SELECT p.part AS at, p.meter, p.model, p.feature, p.units, p.cost_micro_usd, p.entries, p.requests
   FROM quota.usage_parts p
