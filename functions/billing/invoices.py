@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from footnote.billing.invoices import Invoice, Line, Party
+from footnote.billing.payments.provider_invoices import ProviderInvoice
 from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
+from footnote.platform.context import OrganizationContext
 from footnote.platform.cursors import decode_cursor, encode_cursor
 from footnote.platform.http import Identity
 
@@ -22,8 +25,23 @@ State = Literal["paid", "open", "overdue", "external"]
 _PDF = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 
 
+class ProviderInvoiceBody(BaseModel):
+    """The payment provider's own invoice, which is the one that is paid; `url` is where."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: str
+    status: str
+    period_start: datetime
+    period_end: datetime
+    currency: str
+    total_cents: int
+    paid_cents: int
+    url: str
+
+
 class InvoiceSummary(BaseModel):
-    """An invoice in the list; `external`: the payment provider collects it."""
+    """An invoice in the list; `external`: the payment provider collects it, by `provider_invoices`."""
 
     id: UUID
     number: str
@@ -35,11 +53,19 @@ class InvoiceSummary(BaseModel):
     period_end: datetime
     currency: str
     total_cents: int
+    provider_invoices: list[ProviderInvoiceBody] = []
 
     @classmethod
-    def of(cls, invoice: Invoice, now: datetime) -> Self:
-        """The invoice in short."""
-        return cls.model_validate(_facts(invoice, now))
+    def of(cls, invoice: Invoice, now: datetime, provided: Sequence[ProviderInvoice] = ()) -> Self:
+        """The invoice, with the provider's of its period."""
+        document = invoice.document
+        within = [
+            ProviderInvoiceBody.model_validate(one)
+            for one in provided
+            if document.provider != "manual"
+            and document.period_start <= one.period_start < document.period_end
+        ]
+        return cls.model_validate(_facts(invoice, now) | {"provider_invoices": within})
 
 
 class InvoiceBody(InvoiceSummary):
@@ -70,6 +96,15 @@ def _facts(invoice: Invoice, now: datetime) -> dict[str, object]:
     return facts | {"id": invoice.invoice_id, "state": invoice.state(now), "paid_at": invoice.paid_at}
 
 
+async def _provided(context: OrganizationContext, shown: Sequence[Invoice]) -> Sequence[ProviderInvoice]:
+    """The payment provider's invoices of the time of some of ours; none where all are paid to us."""
+    times = [one.document for one in shown if one.document.provider != "manual"]
+    if not times:
+        return []
+    start, end = min(one.period_start for one in times), max(one.period_end for one in times)
+    return await container().provider_invoices.within(context, start, end)
+
+
 @router.get("")
 async def list_invoices(
     context: Identity,
@@ -82,8 +117,9 @@ async def list_invoices(
     found = await container().invoice_store.page(context, limit + 1, before)
     shown, now = found[:limit], container().clock.now()
     more = len(found) > limit
+    provided = await _provided(context, shown)
     return InvoicePage(
-        invoices=[InvoiceSummary.of(invoice, now) for invoice in shown],
+        invoices=[InvoiceSummary.of(invoice, now, provided) for invoice in shown],
         next_cursor=encode_cursor(shown[-1].document.issued_at, shown[-1].invoice_id) if more else None,
     )
 
@@ -93,7 +129,8 @@ async def read_invoice(invoice_id: UUID, context: Identity) -> InvoiceBody:
     """One invoice with its lines."""
     require(context, "billing:read")
     invoice = await container().invoice_store.find(context, invoice_id)
-    return InvoiceBody.model_validate(_facts(invoice, container().clock.now()))
+    provided = await _provided(context, [invoice])
+    return InvoiceBody.of(invoice, container().clock.now(), provided)
 
 
 @router.get("/{invoice_id}/pdf", response_class=Response, responses={200: _PDF})

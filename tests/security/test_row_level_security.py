@@ -78,6 +78,10 @@ BILLING = """
     INSERT INTO billing.duplicates (
         organization_id, provider, subscription_ref, rival_ref, subscription_id)
     VALUES (%(o)s, 'stripe', 'sub_2', 'sub_1', gen_random_uuid());
+    INSERT INTO billing.provider_invoices (
+        organization_id, provider, invoice_ref, subscription_ref, number, status, currency, total_cents,
+        paid_cents, plan_cents, period_start, period_end, url, changed_at)
+    VALUES (%(o)s, 'stripe', 'in_1', 'sub_1', '', 'paid', 'USD', 1, 1, 1, now(), now(), '', now());
     INSERT INTO billing.requests (organization_id, key, request_hash) VALUES (%(o)s, 'a key', '');
     INSERT INTO billing.plan_charges (
         organization_id, charge_id, period_start, kind, name, plan, plan_version, starts_at, ends_at,

@@ -199,6 +199,7 @@ def test_the_application_may_not_more_than_it_needs(rows):
         "billing.customers": "INSERT SELECT UPDATE",
         "billing.provider_fees": "INSERT SELECT",
         "billing.duplicates": "INSERT SELECT UPDATE",
+        "billing.provider_invoices": "INSERT SELECT UPDATE",
     }
     granted = dict(found)
     assert {name: granted.get(name) for name in narrow} == narrow

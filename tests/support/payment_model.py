@@ -101,6 +101,9 @@ class PaymentModel:
             changed_at=asked_at,
         )
 
+    async def invoice(self, invoice_ref: str, asked_at: datetime) -> None:
+        return None
+
     async def verified(self, body: bytes, signature: str) -> ProviderEvent:
         return ProviderEvent(self.name, signature, "customer.subscription.updated", body.decode())
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from footnote.stores.postgres.billing_profiles import PostgresProfileStore
     from footnote.stores.postgres.billing_subscriptions import PostgresSubscriptionStore
     from footnote.stores.postgres.billing_usage import PostgresUsageStore
+    from footnote.stores.postgres.provider_invoices import PostgresProviderInvoices
 
 
 class Billing(Metering):
@@ -105,6 +106,12 @@ class Billing(Metering):
         from footnote.stores.postgres.billing_invoices import PostgresInvoiceStore
 
         return PostgresInvoiceStore(self.database, self.settings.billing, self.settings.quota.default_plan)
+
+    @cached_property
+    def provider_invoices(self) -> PostgresProviderInvoices:
+        from footnote.stores.postgres.provider_invoices import PostgresProviderInvoices
+
+        return PostgresProviderInvoices(self.database)
 
     @cached_property
     def usage(self) -> PostgresUsageStore:

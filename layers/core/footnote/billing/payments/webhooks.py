@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from footnote.billing.payments.ports import ProviderSubscription, UnreadableState
+from footnote.billing.payments.provider_invoices import ProviderInvoice
 from footnote.platform.errors import InvalidRequest
 from footnote.platform.logging import get_logger
 from footnote.platform.metrics import tell_metrics
@@ -37,12 +38,14 @@ class ProviderEvent:
 
     Attributes:
         subscription_ref: The subscription that it concerns; `None`: nothing has to be done.
+        invoice_ref: The provider's invoice that it is about.
     """
 
     provider: str
     event_id: str
     type: str
     subscription_ref: str | None
+    invoice_ref: str | None = None
 
 
 class ProviderEvents(Protocol):
@@ -65,6 +68,14 @@ class ProviderEvents(Protocol):
         """
         ...
 
+    async def invoice(self, invoice_ref: str, asked_at: datetime) -> ProviderInvoice | None:
+        """An invoice as it is now; `None`: it is gone, or of no subscription's period.
+
+        Raises:
+            ServiceUnavailable: The provider cannot be reached.
+        """
+        ...
+
 
 class EventInbox(Protocol):
     """Where events are noted."""
@@ -82,7 +93,11 @@ class EventInbox(Protocol):
         ...
 
     async def apply(
-        self, event: ProviderEvent, state: ProviderSubscription, rival: ProviderSubscription | None = None
+        self,
+        event: ProviderEvent,
+        state: ProviderSubscription,
+        rival: ProviderSubscription | None = None,
+        invoice: ProviderInvoice | None = None,
     ) -> Outcome:
         """Notes the event and brings the subscription to the state, in one transaction.
 
@@ -90,6 +105,7 @@ class EventInbox(Protocol):
             event: The event.
             state: Its subscription's.
             rival: The other one's, which is brought to its state first.
+            invoice: What it is about, kept beside our own.
         """
         ...
 
@@ -137,7 +153,9 @@ class PaymentWebhooks:
         rival_ref = await self.inbox.rival(event, state)
         # Two were paid for. Whether the other one still runs, only the provider knows: its event may be late.
         rival = await self.events.state(rival_ref, asked_at) if rival_ref is not None else None
-        outcome = await self.inbox.apply(event, state, rival)
+        told_of = event.invoice_ref
+        invoice = await self.events.invoice(told_of, asked_at) if told_of is not None else None
+        outcome = await self.inbox.apply(event, state, rival, invoice)
         if outcome == "foreign":
             # Not ended at the provider: another installation with the same account may have made it.
             logger.error(

@@ -15,12 +15,15 @@ from footnote.billing.payments.ports import (
     PricedPlan,
     ProviderSubscription,
 )
+from footnote.billing.payments.provider_invoices import ProviderInvoice
 from footnote.billing.payments.webhooks import NotSigned, ProviderEvent
 from footnote.billing.providers.stripe_calls import StripeCalls, is_missing, keyed, once, plain
 from footnote.billing.providers.stripe_checkout import open_session
+from footnote.billing.providers.stripe_invoices import invoice_of
 from footnote.billing.providers.stripe_prices import Prices
 from footnote.billing.providers.stripe_refunds import give_back
 from footnote.billing.providers.stripe_states import (
+    invoice_ref_of,
     item_of,
     period_of,
     plan_of,
@@ -148,14 +151,20 @@ class StripeProvider:
             stripe.WebhookSignature.verify_header(body.decode(), signature, secret, _TOLERANCE_S)
             event = json.loads(body)
             kind, thing = str(event["type"]), event["data"]["object"]
-            return ProviderEvent(self.name, str(event["id"]), kind, subscription_ref_of(kind, thing))
+            concerns = subscription_ref_of(kind, thing)
+            return ProviderEvent(self.name, str(event["id"]), kind, concerns, invoice_ref_of(kind, thing))
         except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError) as error:
             raise NotSigned("The request is not signed by the payment provider.") from error
 
     async def state(self, subscription_ref: str, asked_at: datetime) -> ProviderSubscription | None:
         """See `ProviderEvents.state`."""
-        found = await self._calls.run(lambda client: _found(client, subscription_ref))
+        found = await self._calls.run(lambda client: _found(client.v1.subscriptions, subscription_ref))
         return None if found is None else state_of(found, asked_at)
+
+    async def invoice(self, invoice_ref: str, asked_at: datetime) -> ProviderInvoice | None:
+        """See `ProviderEvents.invoice`."""
+        found = await self._calls.run(lambda client: _found(client.v1.invoices, invoice_ref))
+        return None if found is None else invoice_of(found, asked_at)
 
     async def give_back(self, subscription_ref: str) -> GivenBack:
         """See `PaymentProvider.give_back`."""
@@ -168,11 +177,12 @@ class StripeProvider:
         return await self._calls.run(call)
 
 
-def _found(client: StripeClient, subscription_ref: str) -> Any:
+def _found(things: Any, reference: str) -> Any:
+    """A subscription or an invoice; `None` where Stripe knows none of that id."""
     import stripe
 
     try:
-        return plain(client.v1.subscriptions.retrieve(subscription_ref))
+        return plain(things.retrieve(reference))
     except stripe.InvalidRequestError as error:
         if is_missing(error):
             return None
@@ -181,7 +191,7 @@ def _found(client: StripeClient, subscription_ref: str) -> Any:
 
 def _end(client: StripeClient, subscription_ref: str) -> None:
     """Ends a subscription now; one that is over, or that Stripe does not know any more, is ended."""
-    found = _found(client, subscription_ref)
+    found = _found(client.v1.subscriptions, subscription_ref)
     if found is not None and found["status"] not in {"canceled", "incomplete_expired"}:
         client.v1.subscriptions.cancel(subscription_ref, None, once())
 

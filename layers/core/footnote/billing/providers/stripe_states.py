@@ -21,7 +21,10 @@ _STATUS: Mapping[str, SubscriptionStatus] = {
 }
 _CHANGES = ("created", "updated", "deleted", "paused", "resumed")
 _OF_SUBSCRIPTIONS = {f"customer.subscription.{what}" for what in _CHANGES}
-_OF_INVOICES = {"invoice.paid", "invoice.payment_failed", "invoice.finalized"}
+_OF_INVOICES = {
+    f"invoice.{what}"
+    for what in ("paid", "payment_failed", "finalized", "voided", "marked_uncollectible", "updated")
+}
 
 
 def subscription_ref_of(kind: str, thing: Mapping[str, Any]) -> str | None:
@@ -34,10 +37,19 @@ def subscription_ref_of(kind: str, thing: Mapping[str, Any]) -> str | None:
     if kind in _OF_SUBSCRIPTIONS:
         return str(thing["id"])
     if kind in _OF_INVOICES:
-        # Until 2025 an invoice named its subscription itself.
-        parent = (thing.get("parent") or {}).get("subscription_details") or {}
-        return id_of(parent.get("subscription") or thing.get("subscription"))
+        return subscription_of_invoice(thing)
     return id_of(thing.get("subscription")) if kind == "checkout.session.completed" else None
+
+
+def subscription_of_invoice(thing: Mapping[str, Any]) -> str | None:
+    """The subscription of an invoice. Until 2025 it named that itself."""
+    parent = (thing.get("parent") or {}).get("subscription_details") or {}
+    return id_of(parent.get("subscription") or thing.get("subscription"))
+
+
+def invoice_ref_of(kind: str, thing: Mapping[str, Any]) -> str | None:
+    """The invoice that an event is about."""
+    return str(thing["id"]) if kind in _OF_INVOICES and thing.get("id") else None
 
 
 def state_of(thing: Mapping[str, Any], asked_at: datetime) -> ProviderSubscription | None:

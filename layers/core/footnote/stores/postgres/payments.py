@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from footnote.billing import ProviderSubscription
+from footnote.billing.payments.provider_invoices import ProviderInvoice
 from footnote.billing.payments.webhooks import Outcome, ProviderEvent
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import Conflict
@@ -15,6 +16,7 @@ from footnote.stores.postgres.billing_states import bring, rival_of
 from footnote.stores.postgres.billing_terms import Terms
 from footnote.stores.postgres.database import Cursor, Database
 from footnote.stores.postgres.outbox import is_marked_within, mark_within
+from footnote.stores.postgres.provider_invoices import keep_within
 
 _LOOK = "SELECT payments.is_noted(%(provider)s, %(event_id)s) AS noted, clock_timestamp() AS now"
 _NOTE = """
@@ -67,7 +69,11 @@ class PostgresEventInbox:
             return await rival_of(terms, state, event.provider)
 
     async def apply(
-        self, event: ProviderEvent, state: ProviderSubscription, rival: ProviderSubscription | None = None
+        self,
+        event: ProviderEvent,
+        state: ProviderSubscription,
+        rival: ProviderSubscription | None = None,
+        invoice: ProviderInvoice | None = None,
     ) -> Outcome:
         """See `EventInbox.apply`."""
         context = OrganizationContext(state.organization_id)
@@ -79,6 +85,8 @@ class PostgresEventInbox:
             if row is None or row["noted"]:
                 return "replayed"
             outcome = await _outcome(terms, event, state, rival)
+            if invoice is not None and outcome != "foreign":
+                await keep_within(cursor, context.organization_id, event.provider, invoice)
             if not await _note(cursor, event, outcome):
                 raise Conflict(f"The event {event.event_id} is being done for another subscription.")
             return outcome

@@ -9,4 +9,4 @@ ALTER TABLE billing.provider_events DROP CONSTRAINT provider_events_outcome_chec
 ALTER TABLE billing.provider_events ADD CONSTRAINT provider_events_outcome_check
     CHECK (outcome IN ('applied', 'unchanged', 'stale', 'ignored', 'foreign'));
 ALTER TABLE billing.subscriptions DROP COLUMN priced_from;
-DROP TABLE billing.duplicates, billing.provider_fees, billing.customers;
+DROP TABLE billing.provider_invoices, billing.duplicates, billing.provider_fees, billing.customers;

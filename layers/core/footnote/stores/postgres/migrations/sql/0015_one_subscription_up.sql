@@ -34,6 +34,27 @@ CREATE TABLE billing.duplicates (
 );
 CREATE INDEX duplicates_open ON billing.duplicates (found_at) WHERE settled_at IS NULL;
 
+-- The provider's own invoices, as they were when they were last asked for. `plan_cents` is what it charges for the plan's
+-- period.
+CREATE TABLE billing.provider_invoices (
+    organization_id uuid NOT NULL REFERENCES core.organizations ON DELETE CASCADE,
+    provider text NOT NULL,
+    invoice_ref text NOT NULL,
+    subscription_ref text NOT NULL,
+    number text NOT NULL,
+    status text NOT NULL,
+    currency text NOT NULL,
+    total_cents bigint NOT NULL,
+    paid_cents bigint NOT NULL,
+    plan_cents bigint NOT NULL,
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    url text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, provider, invoice_ref)
+);
+CREATE INDEX provider_invoices_period ON billing.provider_invoices (organization_id, period_start);
+
 -- Since when the plan's price of the period counts, where that is not `period_start`: a subscription that comes back, or is
 -- heard of late, begins here only where no other period is.
 ALTER TABLE billing.subscriptions ADD COLUMN priced_from timestamptz;
@@ -68,7 +89,8 @@ DO $$
 DECLARE
     target text;
 BEGIN
-    FOREACH target IN ARRAY ARRAY['billing.customers', 'billing.provider_fees', 'billing.duplicates'] LOOP
+    FOREACH target IN ARRAY ARRAY['billing.customers', 'billing.provider_fees', 'billing.duplicates',
+                                  'billing.provider_invoices'] LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
         EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
         EXECUTE format(
@@ -77,7 +99,7 @@ BEGIN
     END LOOP;
 END $$;
 GRANT SELECT, INSERT ON billing.provider_fees TO footnote_app;
-GRANT SELECT, INSERT, UPDATE ON billing.customers, billing.duplicates TO footnote_app;
+GRANT SELECT, INSERT, UPDATE ON billing.customers, billing.duplicates, billing.provider_invoices TO footnote_app;
 
 -- What is old is forgotten ---------------------------------------------------------------------------------------
 CREATE INDEX requests_at ON billing.requests (at);
