@@ -188,10 +188,12 @@ def test_windows_are_a_chain_through_all_changes_of_the_time_zone(clocked, acts)
     assert_books_agree(clocked.superuser_dsn)
 
 
-def test_windows_made_while_the_time_zone_changes_end_with_the_others(migrated_database):
+@pytest.mark.parametrize("has_terms", [True, False])
+def test_windows_made_while_the_time_zone_changes_end_with_the_others(migrated_database, has_terms):
     """A reservation that is not committed yet has made rows that no change can see: the change waits."""
     dsn, context = migrated_database.superuser_dsn, new_organization(migrated_database)
-    limit(dsn, context.organization_id, {})
+    if has_terms:
+        limit(dsn, context.organization_id, {})
     one_of_both = "'{messages,api_calls}', '{1,1}'"
     reserve = f"SELECT quota.reserve(gen_random_uuid(), '', 'chat', {one_of_both}, 60, true, 'free')"
     with psycopg.connect(dsn) as one, psycopg.connect(dsn) as other, ThreadPoolExecutor() as pool:
@@ -203,10 +205,15 @@ def test_windows_made_while_the_time_zone_changes_end_with_the_others(migrated_d
             )
             connection.commit()
         one.execute(reserve)
-        change = pool.submit(other.execute, "SELECT billing.change_time_zone('Pacific/Kiritimati')")
-        wait([change], timeout=0.5)
+        entitle = "SELECT billing.entitle('free', 1, '{}', '{}', '[]')"
+        change = "SELECT billing.change_time_zone('Pacific/Kiritimati')"
+        if not has_terms:
+            # As the biller does.
+            change = f"{entitle}; {change}"
+        changed = pool.submit(other.execute, change)
+        wait([changed], timeout=0.5)
         one.commit()
-        change.result(timeout=30)
+        changed.result(timeout=30)
         other.execute(reserve)
         other.commit()
         ends = (

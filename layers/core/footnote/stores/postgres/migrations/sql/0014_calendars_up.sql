@@ -74,13 +74,12 @@ CREATE FUNCTION quota.change_calendar(p_calendar quota.calendar, p_time_zone tex
       FROM (SELECT (p_calendar).*) c
 $$;
 
--- Makes the windows of lines that have none. Terms before windows, as everybody who changes both: a time zone that changes
--- in this moment either finds the new rows, or says when they end. A window that has ended by that meanwhile did so where
--- the next one began.
+-- Makes the windows of lines that have none. A time zone that changes in this moment (billing.change_time_zone) either
+-- finds the new rows, or says when they end. A window that has ended by that did so where the next one began.
 CREATE FUNCTION quota.make_windows(p_organization_id uuid, p_lines quota.line[]) RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM quota.entitlements e WHERE e.organization_id = p_organization_id FOR SHARE;
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('quota.calendar:' || p_organization_id::text, 0));
     INSERT INTO quota.windows (organization_id, subject, meter, window_start, window_end)
     SELECT p_organization_id, l.subject, l.meter, l.window_start,
            CASE WHEN l.window_start < quota.window_start(l.meter, c) THEN quota.window_start(l.meter, c)
@@ -104,6 +103,8 @@ DECLARE
         (SELECT p.time_zone_from FROM billing.profiles p WHERE p.organization_id = v_organization_id), quota.clock());
     v_calendar quota.calendar;
 BEGIN
+    -- Waits for those who make windows, and keeps others waiting.
+    PERFORM pg_advisory_xact_lock(hashtextextended('quota.calendar:' || v_organization_id::text, 0));
     -- Terms before windows, as everybody who changes both.
     PERFORM FROM quota.entitlements e WHERE e.organization_id = v_organization_id FOR NO KEY UPDATE;
     SELECT n.* INTO v_calendar
