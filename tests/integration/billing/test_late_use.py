@@ -112,6 +112,12 @@ async def test_what_comes_too_late_for_the_last_invoice_is_on_a_closing_one(worl
     assert await bill(world) == (0, 1)
     assert await bill(world) == (0, 0)
     april, closing = await numbered(world, context)
+    told = rows(
+        world.template.superuser_dsn,
+        "SELECT payload ->> 'number' AS number, payload ->> 'provider' AS provider FROM quota.outbox"
+        " WHERE topic = 'invoice.issued' ORDER BY 1",
+    )
+    assert told == [{"number": one.number, "provider": "manual"} for one in (april, closing)]
     assert usage_of(april) == {"messages": INCLUDED - 1}
     assert usage_of(closing) == {"messages": 1006}
     (line,) = closing.lines
@@ -212,6 +218,20 @@ async def test_late_use_without_a_price_needs_no_invoice_and_never_gets_one(worl
     assert await bill(world) == (1, 0)
     pro, metered = await numbered(world, context)
     assert (usage_of(pro), usage_of(metered)) == ({"messages": INCLUDED - 1}, {})
+
+
+async def test_a_payment_provider_has_made_its_last_invoice(world, context, times, migrated_database):
+    await cancelled_in_may(world, context, times)
+    late = writing(world.template.superuser_dsn, context, 1001)
+    times.travel(MAY)
+    assert await bill(world) == (1, 0)
+    late.commit()
+    late.close()
+    with psycopg.connect(migrated_database.superuser_dsn) as connection:
+        connection.execute("UPDATE billing.periods SET provider = 'stripe'")
+    times.travel(MAY + TWO_DAYS)
+    assert await bill(world) == (0, 1)
+    assert len(await numbered(world, context)) == 1
 
 
 async def test_a_subscription_that_follows_at_once_takes_late_rows_over(world, context, times):

@@ -6,6 +6,7 @@ import email.policy
 import json
 import random
 from collections import Counter
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from footnote.stores.postgres.quota import PostgresQuotaStore
 from functions.notifier.batch import dispatch_batch
 from tests.support.edge import running_edge
 from tests.support.event_worker import event_container
+from tests.support.events import put
 from tests.support.organizations import new_member, new_organization, open_database
 from tests.support.receiver import running_receiver
 
@@ -194,6 +196,27 @@ async def test_what_concerns_a_member_is_told_that_member(
     assert {to for to, _, _ in told} == {f"{member.user_id}@example.com"}
     assert len(told) == 4
     assert any("100 % of your own messages" in subject for _, subject, _ in told)
+
+
+async def test_what_is_owed_is_told_owners_and_admins(migrated_database, edge, process, organization):
+    admin = new_member(migrated_database, organization, "admin")
+    new_member(migrated_database, organization)
+    invoice = {"number": "FN-2026-000001", "total_cents": 2900, "currency": "USD", "provider": "manual"}
+    payloads = {
+        "invoice.issued": invoice | {"due_at": "2026-05-16T00:00:00+00:00"},
+        "subscription.past_due": {"since": "2026-05-16T00:00:00+00:00"},
+        "subscription.ended_unpaid": {"plan": "free"},
+        "subscription.renewed": {},
+    }
+    with psycopg.connect(migrated_database.superuser_dsn, autocommit=True) as connection:
+        for topic, payload in payloads.items():
+            put(connection, Event(organization.organization_id, topic, topic, payload, datetime.now(UTC)))
+    await relay(process("footnote_jobs", "metering"))
+    await consume(edge, [process("footnote_app", "notifier") for _ in range(2)])
+    people = {f"{one.user_id}@example.com" for one in (organization, admin)}
+    assert Counter((to, event_id) for to, _, event_id in mails(edge)) == {
+        (to, topic): 1 for to in people for topic in payloads if topic != "subscription.renewed"
+    }
 
 
 async def test_a_receiver_that_fails_keeps_nobody_else_from_being_told(

@@ -130,6 +130,33 @@ def test_budgets_and_webhooks_in_words():
     assert "https://a.example/" in words.text
 
 
+INVOICE = {
+    "number": "FN-2026-000007",
+    "total_cents": 123_456,
+    "currency": "USD",
+    "provider": "manual",
+    "due_at": "2026-05-16T00:00:00+00:00",
+}
+
+
+def test_an_invoice_is_told_with_its_amount_and_last_day():
+    words = wording(event("invoice.issued", **INVOICE), "Acme\r\n")
+    assert words.subject == "[Footnote] Invoice FN-2026-000007 of Acme"
+    assert "1,234.56 USD, to be paid by 15 May 2026" in words.text
+
+
+@pytest.mark.parametrize("change", [{"total_cents": 0}, {"total_cents": -5}, {"provider": "stripe"}])
+def test_nobody_is_told_to_pay_what_is_not_to_be_paid_here(change):
+    assert wording(event("invoice.issued", **INVOICE | change), "Acme") is None
+
+
+def test_who_has_not_paid_is_told_before_and_after_the_end():
+    late = wording(event("subscription.past_due", since="2026-05-16T00:00:00+00:00"), "Acme")
+    assert "overdue" in late.subject
+    assert "ends if nothing is paid" in late.text
+    assert "has ended" in wording(event("subscription.ended_unpaid", plan="free"), "Acme").subject
+
+
 def test_nobody_is_mailed_about_usage():
     assert wording(replace(usage(ORGANIZATION, 1)), "Acme") is None
 

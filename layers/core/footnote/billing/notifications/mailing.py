@@ -13,11 +13,12 @@ from footnote.quota import Delivery, Event
 # Longer than a mail takes to be handed over.
 _LEASE_S = 30
 _PAID_TWICE = ("subscription.duplicate", "subscription.duplicate_refunded")
-_TOPICS = frozenset({"quota.warning", "webhook.disabled", *_PAID_TWICE})
+_OWED = ("invoice.issued", "subscription.past_due", "subscription.ended_unpaid")
+_TOPICS = frozenset({"quota.warning", "webhook.disabled", *_PAID_TWICE, *_OWED})
 
 
 class MailConsumer:
-    """Mails warnings, budgets and what was paid twice to owners and admins; a member's own, to that member.
+    """Mails warnings, budgets and what is owed to owners and admins; a member's own, to that member.
 
     Each recipient has a marker of their own: one who cannot be reached gets no other a second mail.
 

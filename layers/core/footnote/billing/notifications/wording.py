@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
@@ -58,18 +58,9 @@ class Wording:
 
 def wording(event: Event, organization: str) -> Wording | None:
     """What a mail says about an event; `None` where nobody is mailed about it."""
-    name = " ".join(organization.split())
-    if event.topic == "quota.warning":
-        return _warning(event.payload, name)
-    if event.topic.startswith("budget."):
-        return _budget(event.payload, name)
-    if event.topic == "webhook.disabled":
-        return _webhook(event.payload, name)
-    if event.topic == "subscription.duplicate":
-        return _paid_twice(event.payload, name)
-    if event.topic == "subscription.duplicate_refunded":
-        return _given_back(event.payload, name)
-    return None
+    topic = "budget.*" if event.topic.startswith("budget.") else event.topic
+    words = _WORDS.get(topic)
+    return None if words is None else words(event.payload, " ".join(organization.split()))
 
 
 def _warning(payload: Mapping[str, Any], organization: str) -> Wording:
@@ -146,6 +137,43 @@ def _given_back(payload: Mapping[str, Any], organization: str) -> Wording:
     )
 
 
+def _invoice(payload: Mapping[str, Any], organization: str) -> Wording | None:
+    """Nobody is mailed about what is not to be paid here."""
+    cents = int(payload["total_cents"])
+    if cents <= 0 or payload.get("provider") != "manual":
+        return None
+    number, amount = payload["number"], f"{cents // 100:,}.{cents % 100:02} {payload['currency']}"
+    last_day = datetime.fromisoformat(str(payload["due_at"])) - timedelta(microseconds=1)
+    return Wording(
+        f"[Footnote] Invoice {number} of {organization}",
+        (
+            f"Invoice {number} is issued: {amount}, to be paid by {last_day:%d %B %Y} (UTC).",
+            "Owners and admins find it among the invoices, as a page to file. Please quote its number.",
+        ),
+    )
+
+
+def _past_due(_: Mapping[str, Any], organization: str) -> Wording:
+    return Wording(
+        f"[Footnote] A payment of {organization} is overdue",
+        (
+            f"What {organization} owes for its subscription was not paid in time.",
+            "The plan stays for a few days. It ends if nothing is paid until then.",
+        ),
+    )
+
+
+def _ended_unpaid(_: Mapping[str, Any], organization: str) -> Wording:
+    return Wording(
+        f"[Footnote] The subscription of {organization} has ended",
+        (
+            f"What {organization} owes was not paid: its subscription has ended.",
+            "The limits are those without a subscription now. An owner can subscribe again.",
+            "What is owed stays so.",
+        ),
+    )
+
+
 def _amount(meter: str, units: int) -> str:
     if meter == "cost":
         return f"${units // 1_000_000:,}.{units % 1_000_000 // 10_000:02}"
@@ -156,3 +184,15 @@ def _amount(meter: str, units: int) -> str:
 
 def _moment(text: str) -> str:
     return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M %Z").strip(", ")
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any], str], Wording | None]] = {
+    "quota.warning": _warning,
+    "budget.*": _budget,
+    "webhook.disabled": _webhook,
+    "invoice.issued": _invoice,
+    "subscription.past_due": _past_due,
+    "subscription.ended_unpaid": _ended_unpaid,
+    "subscription.duplicate": _paid_twice,
+    "subscription.duplicate_refunded": _given_back,
+}

@@ -127,8 +127,9 @@ class PostgresClosings:
     async def _invoice(
         self, cursor: Cursor, organization_id: UUID, ending: _Ending, coverage: Coverage
     ) -> Invoice | None:
-        """`None`: nothing that was used has a price."""
-        if not ending.plan.usage_prices:
+        """`None`: nothing that was used has a price, or there is nobody to collect it."""
+        # A payment provider has made its own last invoice, and takes no usage after it.
+        if not ending.plan.usage_prices or ending.provider != "manual":
             return None
         account = Account(
             period_start=ending.ended_at,

@@ -258,7 +258,7 @@ async def store_within(
         "document": Jsonb(document.to_json()),
     }
     await cursor.execute(_INSERT, values)
-    told = {"number": document.number, "total_cents": document.total_cents, "currency": document.currency}
+    told = {name: getattr(document, name) for name in ("number", "total_cents", "currency", "provider")}
     payload = Jsonb({"invoice_id": str(invoice.invoice_id), **told, "due_at": document.due_at.isoformat()})
     outbox = {"organization_id": organization_id, "invoice_id": str(invoice.invoice_id), "payload": payload}
     await cursor.execute(_TELL, outbox)
