@@ -13,7 +13,7 @@ from footnote.composition import container
 from footnote.composition.admission_edge import limited
 from footnote.identity import require
 from footnote.platform.http import Identity, RequestModel
-from functions.billing.models import IdempotencyKey
+from functions.billing.models import IdempotencyKey, own_key
 from functions.billing.plans import PlanBody
 
 router = APIRouter(prefix="/billing", tags=["Billing"], route_class=limited())
@@ -132,21 +132,21 @@ async def change_subscription(
 ) -> SubscriptionBody:
     """Subscribes, or changes the plan: to a dearer one at once, to a cheaper one at the period's end."""
     require(context, "billing:manage")
-    return _body(await container().subscriptions.change(context, body.plan, key))
+    return _body(await container().subscriptions.change(context, body.plan, own_key(context, key)))
 
 
 @router.post("/subscription/cancel")
 async def cancel_subscription(context: Identity, key: IdempotencyKey = None) -> SubscriptionBody:
     """Ends the subscription with its period."""
     require(context, "billing:manage")
-    return _body(await container().subscriptions.cancel(context, key))
+    return _body(await container().subscriptions.cancel(context, own_key(context, key)))
 
 
 @router.post("/subscription/resume")
 async def resume_subscription(context: Identity, key: IdempotencyKey = None) -> SubscriptionBody:
     """Takes a cancellation back."""
     require(context, "billing:manage")
-    return _body(await container().subscriptions.resume(context, key))
+    return _body(await container().subscriptions.resume(context, own_key(context, key)))
 
 
 @router.post("/portal")

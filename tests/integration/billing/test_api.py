@@ -114,6 +114,25 @@ async def test_only_owners_change_and_only_they_and_admins_read(api, owner, modu
         assert (await api.call(None, method, f"/billing/{path}", body)).status_code == 401, path
 
 
+async def test_keys_of_changes_are_each_members_own(api, owner, module_database):
+    async def post(context, path, key, body=None):
+        headers = {"Idempotency-Key": key}
+        answer = await api.call(context, "POST", f"/billing/{path}", body, more_headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    colleague = new_member(module_database, owner, "owner")
+    longest = "k" * 255
+    await post(owner, "subscription", longest, {"plan": "pro"})
+    assert (await post(owner, "subscription/cancel", "c"))["cancel_at_period_end"]
+    assert not (await post(owner, "subscription/resume", "r"))["cancel_at_period_end"]
+    # Sent again it changes nothing; a colleague's own request with such a key is carried out.
+    assert not (await post(owner, "subscription/cancel", "c"))["cancel_at_period_end"]
+    assert (await post(colleague, "subscription/cancel", "c"))["cancel_at_period_end"]
+    changed = await post(colleague, "subscription", longest, {"plan": "enterprise"})
+    assert changed["plan"]["plan"] == "enterprise"
+
+
 async def test_invoices_of_other_organizations_are_not_found(services, api, owner, times, module_database):
     invoice = await invoiced(services, api, owner, times)
     stranger = new_organization(module_database)
