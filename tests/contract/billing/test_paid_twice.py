@@ -4,7 +4,6 @@ Subscriptions, cancellations and refunds are `localstripe`'s; tests/support/stri
 """
 
 import asyncio
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -182,37 +181,6 @@ async def test_a_session_that_is_paid_while_another_is_opened_is_the_one_that_co
     assert overview.subscription.provider_ref == paid[0].id
 
 
-async def test_a_subscription_that_ended_unpaid_is_ended_at_the_provider_before_another_begins(
-    services, server, owner, module_database
-):
-    thing = server.behind.subscribe(owner.organization_id)
-    assert await hear(services, thing) == "applied"
-    await services.subscription_store.apply_provider_state(owner, await past_due(services, thing))
-    assert await services.subscription_store.end_unpaid(owner, 0)
-    # It was ended while the provider was not configured, and is still unpaid there.
-    fake_status(services, thing.id, "past_due")
-    with pytest.raises(Conflict, match="in a minute"):
-        await services.subscriptions.change(owner, "pro")
-    assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "canceled"
-    assert (await services.subscriptions.change(owner, "pro")).checkout_url
-
-
-async def past_due(services, thing):
-    state = await services.stripe.state(thing.id, await services.subscription_store.now())
-    return replace(state, status="past_due")
-
-
-def fake_status(services, reference, status):
-    """`localstripe` has no card that fails later."""
-    state = services.stripe.state
-
-    async def faked(subscription_ref, asked_at):
-        found = await state(subscription_ref, asked_at)
-        return replace(found, status=status) if subscription_ref == reference and found else found
-
-    services.stripe.state = faked
-
-
 async def test_what_was_paid_twice_is_cancelled_and_given_back_in_full_once(
     services, server, owner, module_database
 ):
@@ -358,47 +326,6 @@ async def test_what_is_not_understood_is_told_to_the_operator_and_comes_again(
     assert "payment_events_not_understood" in capsys.readouterr().out
     assert noted(module_database, f"evt_customer.subscription.created{thing.id}") == []
     assert await hear(services, thing) == "applied"
-
-
-async def unpaid_for_weeks(services, server, owner, database):
-    """A subscription whose time of grace is over."""
-    thing = server.behind.subscribe(owner.organization_id)
-    assert await hear(services, thing) == "applied"
-    with psycopg.connect(database.superuser_dsn) as connection:
-        connection.execute(
-            "UPDATE billing.subscriptions SET status = 'past_due',"
-            " past_due_since = now() - interval '60 days' WHERE organization_id = %s",
-            (owner.organization_id,),
-        )
-    return thing
-
-
-async def test_what_was_paid_at_the_last_moment_is_not_ended(services, server, owner, module_database):
-    thing = await unpaid_for_weeks(services, server, owner, module_database)
-    await services.biller._end_unpaid(owner)
-    assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "active"
-    assert (await services.subscriptions.overview(owner)).subscription.status == "active"
-
-
-async def test_what_ends_unpaid_ends_at_the_provider_too(services, server, owner, module_database):
-    thing = await unpaid_for_weeks(services, server, owner, module_database)
-    fake_status(services, thing.id, "past_due")
-    assert await services.biller._end_unpaid(owner)
-    assert server.behind.client.v1.subscriptions.retrieve(thing.id).status == "canceled"
-    assert (await services.subscriptions.overview(owner)).subscription is None
-
-
-async def test_an_unpaid_one_that_the_provider_does_not_know_any_more_ends(
-    services, server, owner, module_database
-):
-    await unpaid_for_weeks(services, server, owner, module_database)
-    with psycopg.connect(module_database.superuser_dsn) as connection:
-        connection.execute(
-            "UPDATE billing.subscriptions SET provider_ref = 'sub_unknown' WHERE organization_id = %s",
-            (owner.organization_id,),
-        )
-    assert await services.biller._end_unpaid(owner)
-    assert (await services.subscriptions.overview(owner)).subscription is None
 
 
 async def test_a_customer_that_the_provider_does_not_know_any_more_is_made_anew(

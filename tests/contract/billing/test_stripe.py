@@ -296,8 +296,8 @@ async def test_webhooks_that_the_server_sends_and_signs_reach_the_subscription(
 async def test_usage_is_told_for_the_priced_meters_of_the_plan_and_marked_once(
     services, server, owner, module_database
 ):
-    markers, event = PostgresUsageMarkers(services.database), usage_event(owner)
-    assert await markers.payer(owner, "stripe") is None
+    markers, before = PostgresUsageMarkers(services.database), datetime.now(UTC)
+    assert await markers.payer(owner, "stripe", before) is None
     assigned = """
     INSERT INTO quota.custom_plans (organization_id, version, name, price_cents, limits, usage_prices)
     VALUES (%(o)s, 1, 'Ours', 100, '{}', '{"output_tokens": {"cents_per_1000": 2}}') RETURNING version
@@ -305,8 +305,16 @@ async def test_usage_is_told_for_the_priced_meters_of_the_plan_and_marked_once(
     rows(module_database.superuser_dsn, assigned, o=owner.organization_id)
     thing = server.subscribe(owner.organization_id, "custom", 1)
     await deliver(services, event_of(f"u{thing.id}", "customer.subscription.created", {"id": thing.id}))
-    assert await markers.payer(owner, "stripe") == (thing.customer, {"output_tokens"})
-    assert await markers.payer(owner, "manual") is None
+    event = usage_event(owner)
+    payer = (thing.customer, {"output_tokens"})
+    assert await markers.payer(owner, "stripe", event.created_at) == payer
+    assert await markers.payer(owner, "manual", event.created_at) is None
+    # What was used before is not told, and what was used under it is told after its end too.
+    assert await markers.payer(owner, "stripe", before) is None
+    server.client.v1.subscriptions.cancel(thing.id)
+    await deliver(services, event_of(f"v{thing.id}", "customer.subscription.deleted", {"id": thing.id}))
+    assert await markers.payer(owner, "stripe", datetime.now(UTC)) is None
+    assert await markers.payer(owner, "stripe", event.created_at) == payer
     export = UsageExport(markers, services.stripe)
     # The server has no meters: it refuses, and nothing is marked.
     with pytest.raises(FootnoteError):

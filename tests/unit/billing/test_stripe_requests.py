@@ -334,7 +334,7 @@ class Markers:
     def __init__(self):
         self.marked = []
 
-    async def payer(self, context, provider):
+    async def payer(self, context, provider, at):
         return ("cus_1", frozenset({"output_tokens"})) if provider == "stripe" else None
 
     async def is_marked(self, consumer, event):

@@ -11,6 +11,7 @@ from uuid import UUID
 from footnote.billing.invoices import Invoice
 from footnote.billing.payments import PaymentProvider, ProviderSubscription
 from footnote.billing.payments.duplicates import DuplicateRefunds
+from footnote.billing.payments.unheard import UnheardSubscriptions
 from footnote.billing.payments.webhooks import Outcome
 from footnote.billing.subscription_models import Subscription
 from footnote.platform.clock import Clock
@@ -91,6 +92,7 @@ class Biller:
     settings: BillingSettings
     clock: Clock
     duplicates: DuplicateRefunds | None = None
+    unheard: UnheardSubscriptions | None = None
 
     async def work(self, time_s: float) -> dict[str, int]:
         """Works until nothing is due or the time is over.
@@ -103,6 +105,8 @@ class Biller:
         """
         end = self.clock.monotonic() + time_s
         done = Counter[str](advanced=0, invoices=0, closed=0, ended=0, failed=0)
+        if self.unheard is not None:
+            done.update(await self.unheard.catch_up())
         if self.duplicates is not None:
             done.update(await self.duplicates.settle_late())
         after: UUID | None = None

@@ -123,6 +123,7 @@ class Billing(Metering):
     def biller(self) -> Biller:
         """For `biller`."""
         from footnote.billing.biller import Biller
+        from footnote.billing.payments.unheard import UnheardSubscriptions
         from footnote.stores.postgres.billing_closings import PostgresClosings
 
         billing = self.settings.billing
@@ -134,4 +135,5 @@ class Billing(Metering):
             billing,
             self.clock,
             self.duplicate_refunds,
+            UnheardSubscriptions(self.subscription_store, self.payment_provider),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Protocol
 
 from footnote.billing.payments.ports import PaymentProvider
@@ -13,8 +14,13 @@ from footnote.quota import Delivery, Event
 class UsageMarkers(Protocol):
     """What was told, and what is to be told."""
 
-    async def payer(self, context: OrganizationContext, provider: str) -> tuple[str, frozenset[str]] | None:
-        """The provider's id of the organization, and the meters that its plan has prices for."""
+    async def payer(
+        self, context: OrganizationContext, provider: str, at: datetime
+    ) -> tuple[str, frozenset[str]] | None:
+        """The provider's id of the organization, and the meters that its plan of that time has prices for.
+
+        `None`: it had no subscription of the provider then.
+        """
         ...
 
     async def is_marked(self, consumer: str, event: Event) -> bool:
@@ -48,7 +54,7 @@ class UsageExport:
 
     async def consume(self, delivery: Delivery) -> None:
         event = delivery.event
-        payer = await self._markers.payer(event.context, self._provider.name)
+        payer = await self._markers.payer(event.context, self._provider.name, event.created_at)
         if payer is None or await self._markers.is_marked(self.name, event):
             return
         customer_ref, meters = payer

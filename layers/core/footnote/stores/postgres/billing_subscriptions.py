@@ -50,6 +50,7 @@ ON CONFLICT (organization_id, provider) DO UPDATE SET customer_ref = excluded.cu
  WHERE c.customer_ref = %(instead_of)s
 """
 _DUE = "SELECT organization_id FROM biller.due_organizations(%(after)s, %(limit)s, %(delay_s)s, %(grace_s)s)"
+_UNHEARD = "SELECT * FROM payments.unheard_subscriptions(%s, %s, %s)"
 _OVERDUE = """
 SELECT FROM billing.invoices i
  WHERE i.organization_id = %(organization_id)s AND i.provider = 'manual' AND i.total_cents > 0
@@ -188,6 +189,12 @@ class PostgresSubscriptionStore:
         """See `SubscriptionStore.apply_provider_state`."""
         async with self._terms(context) as terms:
             return await bring(terms, state, "stripe")
+
+    async def unheard(self, provider: str, late_s: int, limit: int) -> list[tuple[UUID, str]]:
+        """Organizations and provider's ids of subscriptions whose period ended so long ago, oldest first."""
+        async with self._database.definer_tx(background=True) as cursor:
+            await cursor.execute(_UNHEARD, (provider, late_s, limit))
+            return [(row["organization_id"], row["provider_ref"]) for row in await cursor.fetchall()]
 
     async def due(self, after: UUID | None, limit: int, delay_s: int, grace_s: int) -> list[UUID]:
         """Organizations that something is due for, in the order of their ids, behind `after`."""

@@ -31,8 +31,9 @@ UPDATE billing.duplicates SET settled_at = NULL
 """
 _PAYER = """
 SELECT customer_ref, plan, plan_version FROM billing.subscriptions
- WHERE organization_id = %(organization_id)s AND provider = %(provider)s AND ended_at IS NULL
-   AND customer_ref IS NOT NULL
+ WHERE organization_id = %(organization_id)s AND provider = %(provider)s
+   AND customer_ref IS NOT NULL AND started_at <= %(at)s AND (ended_at IS NULL OR ended_at > %(at)s)
+ ORDER BY started_at DESC LIMIT 1
 """
 
 
@@ -102,10 +103,12 @@ class PostgresUsageMarkers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def payer(self, context: OrganizationContext, provider: str) -> tuple[str, frozenset[str]] | None:
+    async def payer(
+        self, context: OrganizationContext, provider: str, at: datetime
+    ) -> tuple[str, frozenset[str]] | None:
         """See `UsageMarkers.payer`."""
         async with self._database.tenant_tx(context) as cursor:
-            names = {"organization_id": context.organization_id, "provider": provider}
+            names = {"organization_id": context.organization_id, "provider": provider, "at": at}
             await cursor.execute(_PAYER, names)
             row = await cursor.fetchone()
             if row is None:

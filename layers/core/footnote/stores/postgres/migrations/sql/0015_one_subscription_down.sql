@@ -1,4 +1,4 @@
-DROP FUNCTION payments.open_duplicates, metering.purge_billing;
+DROP FUNCTION payments.unheard_subscriptions, payments.open_duplicates, metering.purge_billing;
 DROP POLICY definer ON billing.requests;
 DROP POLICY definer ON billing.provider_states;
 REVOKE SELECT, DELETE ON billing.requests, billing.provider_states FROM footnote_definer;

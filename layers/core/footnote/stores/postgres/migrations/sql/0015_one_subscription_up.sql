@@ -156,7 +156,17 @@ CREATE FUNCTION payments.open_duplicates(p_older_s int, p_limit int)
      ORDER BY d.found_at LIMIT p_limit
 $$;
 
-REVOKE ALL ON FUNCTION metering.purge_billing, payments.open_duplicates FROM PUBLIC;
+-- Subscriptions of a provider that run here, and whose period ended so many seconds ago without a word of the next one.
+CREATE FUNCTION payments.unheard_subscriptions(p_provider text, p_late_s int, p_limit int)
+    RETURNS TABLE (organization_id uuid, provider_ref text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.organization_id, s.provider_ref FROM billing.subscriptions s
+     WHERE s.ended_at IS NULL AND s.provider = p_provider AND s.provider_ref IS NOT NULL
+       AND s.period_end <= quota.clock() - make_interval(secs => p_late_s)
+     ORDER BY s.period_end LIMIT p_limit
+$$;
+
+REVOKE ALL ON FUNCTION metering.purge_billing, payments.open_duplicates, payments.unheard_subscriptions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION metering.purge_billing TO footnote_jobs;
-GRANT EXECUTE ON FUNCTION payments.open_duplicates TO footnote_app;
+GRANT EXECUTE ON FUNCTION payments.open_duplicates, payments.unheard_subscriptions TO footnote_app;
 RESET ROLE;
