@@ -66,6 +66,20 @@ async def unpaid_for_weeks(services, server, owner, database):
     return thing
 
 
+async def test_a_change_is_decided_on_what_is_at_the_provider(services, server, owner, module_database):
+    """It was cancelled in Stripe's portal a moment ago, and nobody has told of it yet."""
+    thing = server.behind.subscribe(owner.organization_id)
+    assert await hear(services, thing) == "applied"
+    client = server.behind.client
+    client.v1.subscriptions.update(thing.id, {"cancel_at_period_end": True})
+    assert (await services.subscriptions.resume(owner)).overview.subscription.cancel_at_period_end is False
+    assert client.v1.subscriptions.retrieve(thing.id).cancel_at_period_end is False
+    client.v1.subscriptions.cancel(thing.id)
+    with pytest.raises(Conflict, match="has no subscription"):
+        await services.subscriptions.cancel(owner)
+    assert (await services.subscriptions.change(owner, "pro")).checkout_url
+
+
 async def test_what_nobody_told_of_is_asked_for(services, server, owner, module_database, monkeypatch):
     """The events of the period's end were given up: it was cancelled at the provider."""
     thing = server.behind.subscribe(owner.organization_id)
@@ -93,7 +107,8 @@ async def test_one_that_the_provider_does_not_know_is_not_ended_for_that(
     with psycopg.connect(module_database.superuser_dsn) as connection:
         connection.execute(
             "UPDATE billing.subscriptions SET provider_ref = 'sub_lost',"
-            " period_start = now() - interval '9 days', period_end = now() - interval '8 days' WHERE organization_id = %s",
+            " period_start = now() - interval '9 days', period_end = now() - interval '8 days'"
+            " WHERE organization_id = %s",
             (owner.organization_id,),
         )
     assert (await services.biller.work(30))["states_brought"] == 0

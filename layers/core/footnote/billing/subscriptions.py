@@ -105,9 +105,22 @@ class Subscriptions:
         return await self.store.apply_provider_state(context, state) == "applied"
 
     async def _catch_up(self, context: OrganizationContext) -> None:
-        """Lets periods end that the biller has not come to: what is asked for is asked of the running one."""
+        """Lets periods end that the biller has not come to, and asks the provider for what it did not tell.
+
+        What is asked for is decided on what is.
+        """
         while await self.store.advance(context):
             pass
+        current = (await self.store.overview(context)).subscription
+        if (
+            current is not None
+            and current.provider == self.provider.name
+            and current.provider_ref is not None
+        ):
+            asked_at = await self.store.now()
+            state = await self.provider.state(current.provider_ref, asked_at)
+            if state is not None and state.organization_id == context.organization_id:
+                await self.store.apply_provider_state(context, state)
 
     async def _begin(self, context: OrganizationContext, plan: Plan, request: Request) -> Change:
         checkout = await self._checkout(context, plan, request)
