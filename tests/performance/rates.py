@@ -8,7 +8,8 @@ On a real Redis, in the same run:
   it the sorted set of section 6.5 of the reference document, as it is written there (up to four round trips)
   and as one script;
 - checks a second of 16 clients in one process, all of one caller;
-- what a full counter takes in memory;
+- what a full counter takes in memory: of the sorted set with all calls that it allows, of Footnote's with
+  calls in each of its buckets, however many;
 - how many calls of 64 concurrent ones the sorted set admits above a limit of 50, for it reads before it adds;
 - four processes under a steady overload: the most calls in any window, and the share of the limit used.
 
@@ -54,16 +55,16 @@ return 1
 Check = Callable[[], Awaitable[bool]]
 
 
-def footnote(connection: Any, limit: int) -> tuple[Check, str]:
+def footnote(connection: Any, limit: int, window_s: int = WINDOW_S) -> tuple[Check, str]:
     """Footnote's check, and its counter's key."""
     organization, user = uuid4(), uuid4()
     limiter, caller = RedisRateLimiter(connection), Caller(organization, user)
-    counter = Counter(organization, "user", str(user), "chat", limit, WINDOW_S)
+    counter = Counter(organization, "user", str(user), "chat", limit, window_s)
 
     async def check() -> bool:
         return not (await limiter.count([counter], caller)).refused
 
-    return check, f"t:{organization}:rate:user:{user}:chat:{WINDOW_S}"
+    return check, f"t:{organization}:rate:user:{user}:chat:{window_s}"
 
 
 def as_written(connection: Any, limit: int) -> tuple[Check, str]:
@@ -128,9 +129,19 @@ async def at_once(check: Check, seconds: float) -> float:
 
 
 async def fill(check: Check, limit: int) -> None:
-    """Makes the counter full: the longest that it can be in steady use."""
+    """Makes all calls that the limit allows."""
     for _ in range(limit):
         await check()
+
+
+async def most_memory(connection: Any, limit: int) -> int:
+    """What Footnote's counter takes at its longest: calls in each bucket of a window, here of a second."""
+    check, key = footnote(connection, max(limit, 10_000), window_s=1)
+    most, end = 0, time.perf_counter() + 1.2
+    while time.perf_counter() < end:
+        await check()
+        most = max(most, await connection.run(lambda client: client.memory_usage(key)))
+    return most
 
 
 async def costs(server: RedisServer, seconds: float) -> dict[str, dict[str, float]]:
@@ -143,7 +154,10 @@ async def costs(server: RedisServer, seconds: float) -> dict[str, dict[str, floa
             figures = await one_by_one(check, seconds)
             if limit in LOG_LIMITS:
                 await fill(check, limit)
-            figures["memory_bytes"] = await connection.run(lambda client: client.memory_usage(key))  # noqa: B023
+            if name == "footnote":
+                figures["memory_bytes"] = await most_memory(connection, limit)
+            else:
+                figures["memory_bytes"] = await connection.run(lambda client: client.memory_usage(key))  # noqa: B023
             figures["at_once_per_s"] = await at_once(method(connection, limit)[0], seconds)
             found[f"{name}, limit {limit:,}"] = figures
             await connection.close()
