@@ -81,9 +81,7 @@ def fuzz(stack, token, folder, paths, examples):
 @pytest.mark.slow
 @pytest.mark.timeout(3_600 if NIGHTLY else 300)
 @pytest.mark.parametrize("group", GROUPS)
-def test_no_request_fails_the_server_or_breaks_the_description(
-    stack, member, tmp_path, group, record_property
-):
+def test_no_request_fails_the_server_or_breaks_the_description(stack, member, tmp_path, group):
     asked = GROUPS[group]
     found, output = fuzz(
         stack, member.token, tmp_path, asked.paths, asked.nightly if NIGHTLY else asked.examples
