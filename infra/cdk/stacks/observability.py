@@ -284,15 +284,18 @@ class ObservabilityStack(Stack):
         del api
 
     def _watch_metering(self) -> None:
-        for metric, threshold, what in (
-            ("quota_mismatch", 1, "What was used and what the ledger holds differ."),
-            ("quota_late_settle", 1, "Work was settled after its hold had expired."),
-            ("outbox_age_s", 300, "Events are not relayed."),
+        for metric, threshold, hours, what in (
+            ("quota_mismatch", 1, 1, "What was used and what the ledger holds differ."),
+            ("quota_late_settle", 1, 1, "Work was settled after its hold had expired."),
+            ("outbox_age_s", 300, 1, "Events are not relayed."),
+            # A long ledger is counted for the first time in several rounds.
+            ("reconcile_incomplete", 1, 6, "Not all ledgers are compared: differences stay unknown."),
         ):
             self.alarms.when(
                 f"metering-{metric.replace('_', '-')}",
                 highest("Footnote/Metering", metric, minutes=60, service="reconciler"),
                 threshold,
+                periods=hours,
                 what=what,
                 runbook="metering",
             )
