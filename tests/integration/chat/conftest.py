@@ -1,5 +1,6 @@
 """Chat on real engines: the embedding model, and corpora and conversations in Postgres."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -12,8 +13,10 @@ from footnote.platform.clock import SystemClock
 from footnote.platform.settings import ChatSettings, RetrievalSettings
 from footnote.stores.postgres.conversations import PostgresConversationStore
 from footnote.stores.postgres.search import PostgresSearchStore
+from tests.support.charging import answer_charges, books_of
 from tests.support.corpus import BAKERY, FAROL, index
 from tests.support.embedding import InProcessEmbedder
+from tests.support.metering import entitle
 from tests.support.organizations import new_organization
 
 
@@ -84,3 +87,29 @@ def make_chat(database, embedder, search_store, conversations):
         return Chat(orchestrator, extractive)
 
     return make
+
+
+@pytest.fixture
+def make_paid_chat(make_chat, database):
+    """As `make_chat`, where answers are charged."""
+
+    def make(grounded=None, *, plan="enterprise", store=None, **options):
+        return make_chat(grounded, charges=answer_charges(database, plan, store), **options)
+
+    return make
+
+
+@pytest.fixture
+def books(module_database, knowing):
+    """What the organization was charged by now."""
+    return lambda: books_of(module_database.superuser_dsn, knowing.organization_id)
+
+
+@pytest.fixture
+def limit(module_database, knowing):
+    """Gives the organization limits of its own."""
+
+    def limit(limits=None, **terms):
+        entitle(module_database.superuser_dsn, knowing.organization_id, json.dumps(limits or {}), **terms)
+
+    return limit
