@@ -8,10 +8,11 @@ from footnote.billing import Asked, Bounds, KeptResponse
 from footnote.composition.paid import charged
 from footnote.models import report_usage
 from footnote.platform.errors import ServiceUnavailable
-from footnote.quota import Meter, QuotaUnavailable
+from footnote.quota import Meter, QuotaUnavailable, RequestInProgress
 from footnote.stores.postgres.quota import PostgresQuotaStore
 from tests.support.charging import books_of, charges_of
 from tests.support.kill_points import Cancelling, Forgetful
+from tests.support.metering import end_holds
 
 ASKED = Asked("search", {"query": "owls"}, "k-1")
 BOUNDS = Bounds(
@@ -23,10 +24,10 @@ BOUNDS = Bounds(
 def ask(database, organization):
     """The request, its store and what serves it wrapped; what was answered, and whether it was before."""
 
-    async def ask(wrapper=None):
+    async def ask(wrapper=None, meanwhile=None):
         async def embed():
             report_usage("embedding_tokens", "hashing", 7)
-            await asyncio.sleep(0)
+            await (meanwhile() if meanwhile else asyncio.sleep(0))
 
         store = PostgresQuotaStore(database, "enterprise")
         work = wrapper.function(embed) if isinstance(wrapper, Cancelling) else embed
@@ -94,3 +95,28 @@ async def test_a_settlement_whose_answers_are_all_lost_is_given_to_whoever_asks_
     assert books().units == {"api_calls": 1, "embedding_tokens": 7}
     assert await ask() == (KeptResponse(200, "found"), True)
     assert books().holds == {"committed": 1}
+
+
+async def test_a_request_that_was_overtaken_gives_nothing_away(ask, books, module_database):
+    """It took so long that its hold ended, and the client sent it again: that one is answered and charged."""
+
+    async def is_sent_again():
+        end_holds(module_database.superuser_dsn)
+        assert await ask() == (KeptResponse(200, "found"), False)
+
+    with pytest.raises(RequestInProgress):
+        await ask(meanwhile=is_sent_again)
+    found = books()
+    assert found.units == {"api_calls": 1, "embedding_tokens": 7}
+    assert sum(found.internal.values()) == found.internal["stale"] > 0
+    assert await ask() == (KeptResponse(200, "found"), True)
+
+
+async def test_a_request_whose_hold_ended_is_charged_late(ask, books, module_database):
+    async def takes_long():
+        end_holds(module_database.superuser_dsn)
+
+    assert await ask(meanwhile=takes_long) == (KeptResponse(200, "found"), False)
+    found = books()
+    assert found.units == {"api_calls": 1, "embedding_tokens": 7}
+    assert sum(found.internal.values()) == 0

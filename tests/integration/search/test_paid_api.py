@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -216,6 +217,15 @@ async def test_keys_are_each_members_own(call, requests, module_database, organi
     first = await call("/search", QUERY, "k-1")
     own = await call("/search", {"query": "bakery"}, "k-1", colleague)
     assert (first.status_code, own.status_code) == (200, 200)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_may_no_longer_ask_is_not_given_an_answer_of_before(call, requests, organization, path):
+    body, _ = requests[path]
+    assert (await call(path, body, "k-1")).status_code < 300
+    barred = replace(organization, role="viewer", permissions=frozenset({"organization:read"}))
+    response = await call(path, body, "k-1", barred)
+    assert (response.status_code, response.json()["code"]) == (403, "NOT_PERMITTED")
 
 
 async def test_a_key_serves_one_route(call, requests):
