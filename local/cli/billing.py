@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 from rich.markup import escape
 
-from footnote.billing import Plan, PlanDocument
+from footnote.billing import GivenBack, Plan, PlanDocument
 from footnote.platform.context import OrganizationContext
 from footnote.platform.errors import FootnoteError
 from footnote.platform.settings import PostgresSettings, load_settings
@@ -125,6 +125,27 @@ def duplicates(organization: Organization, data_dir: DataDirectory = None) -> No
         )
     if not found:
         console.print("none was paid for twice")
+
+
+@invoices_app.command()
+def settle(
+    organization: Organization,
+    subscription: Annotated[str, typer.Argument(help="The payment provider's id of the second one.")],
+    cents: Annotated[int, typer.Argument(min=0, help="What was given back.")],
+    reference: Annotated[str, typer.Argument(help="Of the payment.")],
+    data_dir: DataDirectory = None,
+) -> None:
+    """Note that what was paid twice was given back by hand; cancel the second subscription before."""
+
+    async def note(database: Database) -> bool:
+        store = _duplicates(database)
+        found = await store.of(OrganizationContext(organization))
+        named = [one for one in found if one.subscription_ref == subscription]
+        return bool(named) and await store.settle(named[0], GivenBack(cents, (reference,)))
+
+    if not _as_owner(data_dir, note):
+        stop_with(f"{subscription} is no second subscription of the organization that waits for it")
+    console.print(f"{subscription}: {cents / 100:.2f} were given back")
 
 
 def _duplicates(database: Database) -> PostgresDuplicateStore:

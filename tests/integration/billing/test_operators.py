@@ -141,3 +141,11 @@ async def test_what_was_paid_twice_is_listed(command, store, module_database):
     asked = await asyncio.to_thread(command, "invoices", "duplicates", owner.organization_id)
     assert "stripe sub_second, beside sub_" in asked.output
     assert "not yet" in asked.output
+    by_hand = ("invoices", "settle", owner.organization_id, "sub_second", "2900", "bank-7")
+    done = await asyncio.to_thread(command, *by_hand)
+    assert (done.exit_code, "29.00 were given back" in done.output) == (0, True), done.output
+    asked = await asyncio.to_thread(command, "invoices", "duplicates", owner.organization_id)
+    assert "not yet" not in asked.output
+    assert "bank-7" in asked.output
+    again = await asyncio.to_thread(command, *by_hand)
+    assert (again.exit_code, "no second subscription" in again.stderr) == (1, True)
