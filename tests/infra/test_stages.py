@@ -380,6 +380,16 @@ def test_one_window_of_an_objective_calls_nobody(synthesised):
     assert not any(each.get("AlarmActions") for each in windows)
 
 
+def test_whoever_the_stage_throttles_is_told_when_to_come_again(synthesised):
+    responses = {
+        properties["ResponseType"]: properties
+        for _, properties in resources(synthesised.templates, "AWS::ApiGateway::GatewayResponse")
+    }
+    headers = responses["THROTTLED"]["ResponseParameters"]
+    assert headers["gatewayresponse.header.Retry-After"] == "'1'"
+    assert all('"code"' in each["ResponseTemplates"]["application/json"] for each in responses.values())
+
+
 def test_subnets_stand_in_as_many_zones_as_chosen(synthesised):
     subnets = list(resources(synthesised.templates, "AWS::EC2::Subnet"))
     kinds = 3 if synthesised.config.network.egress else 2

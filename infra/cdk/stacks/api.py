@@ -32,6 +32,7 @@ _BINARY = (
     f"{_OFFICE}.presentationml.presentation",
     f"{_OFFICE}.spreadsheetml.sheet",
 )
+_LATER = {"Retry-After": "'1'", "Access-Control-Expose-Headers": "'Retry-After'"}
 _CORS_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Device-Id", "X-Request-ID")
 
 
@@ -118,11 +119,17 @@ class ApiStack(Stack):
             ),
             default_cors_preflight_options=self._cors(),
         )
-        for kind in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+        origin = {"Access-Control-Allow-Origin": f"'{self._origin()}'"}
+        for name, kind, headers in (
+            ("Default4XX", apigateway.ResponseType.DEFAULT_4_XX, {}),
+            ("Default5XX", apigateway.ResponseType.DEFAULT_5_XX, {}),
+            # The stage's own limit lies before every function; it is counted by the second.
+            ("Throttled", apigateway.ResponseType.THROTTLED, _LATER),
+        ):
             api.add_gateway_response(
-                f"Default{kind.response_type[-3:]}",
+                name,
                 type=kind,
-                response_headers={"Access-Control-Allow-Origin": f"'{self._origin()}'"},
+                response_headers={**origin, **headers},
                 templates={
                     "application/json": '{"code":"$context.error.responseType",'
                     '"message":$context.error.messageString,'
