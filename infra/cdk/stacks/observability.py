@@ -61,6 +61,7 @@ class ObservabilityStack(Stack):
         self._watch_models(models)
         self._watch_api(api)
         self._watch_metering()
+        self._watch_payments()
         if config.observability.dashboards:
             dashboard(self, config, functions=functions, models=models, api_name=prefix(config))
         self._budget()
@@ -298,6 +299,23 @@ class ObservabilityStack(Stack):
                 periods=hours,
                 what=what,
                 runbook="metering",
+            )
+
+    def _watch_payments(self) -> None:
+        for metric, service, hours, what in (
+            ("payment_events_not_understood", "billing", 1, "Stripe tells what this release does not know."),
+            ("payment_organizations_unknown", "billing", 1, "Stripe charges for an unknown organization."),
+            ("provider_invoice_differences", "billing", 1, "Stripe charges another price than we do."),
+            ("subscriptions_unheard", "biller", 1, "Stripe's events do not arrive."),
+            ("duplicates_not_given_back", "biller", 2, "What was paid twice is not given back."),
+        ):
+            self.alarms.when(
+                f"payments-{metric.replace('_', '-')}",
+                highest("Footnote/Billing", metric, minutes=60, service=service),
+                1,
+                periods=hours,
+                what=what,
+                runbook="payments",
             )
 
     def _budget(self) -> None:
