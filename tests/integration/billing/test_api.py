@@ -227,13 +227,13 @@ async def test_the_month_so_far_is_that_of_the_organizations_time_zone(
     entitle(module_database.superuser_dsn, owner.organization_id, "{}")
     zone = "UPDATE quota.entitlements SET time_zone = 'Pacific/Auckland' WHERE organization_id = %s"
     query(module_database.superuser_dsn, zone, owner.organization_id)
-    times.travel(datetime(2026, 4, 30, 15, tzinfo=UTC))  # there it is the first of May
+    times.travel(datetime(2026, 5, 31, 15, tzinfo=UTC))  # there it is the first of June
     await use(services, owner)
     month = (await api.call(owner, "GET", "/billing/usage")).json()
-    assert (month["first_day"], month["last_day"]) == ("2026-05-01", "2026-05-01")
-    assert {row["group"] for row in month["rows"]} == {"2026-05-01"}
+    assert (month["first_day"], month["last_day"]) == ("2026-06-01", "2026-06-01")
+    assert {row["group"] for row in month["rows"]} == {"2026-06-01"}
     exported = await api.call(owner, "GET", "/billing/usage/export")
-    assert "ledger-2026-05-01-2026-05-01.csv" in exported.headers["content-disposition"]
+    assert "ledger-2026-06-01-2026-06-01.csv" in exported.headers["content-disposition"]
     assert exported.text.count("\r\n") == 3
 
 
