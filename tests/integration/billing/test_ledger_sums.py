@@ -1,14 +1,18 @@
 """Reports from sums: to the unit what the ledgers say, however much of them is added up."""
 
-from datetime import date
+import asyncio
+import time
+from datetime import date, timedelta
 
 import psycopg
 import pytest
 
 from footnote.billing.costs import GROUPS, Period
 from footnote.billing.usage import DayRange
+from footnote.quota import Reserved
 from footnote.stores.postgres.billing_usage import PostgresUsageStore
 from footnote.stores.postgres.costs import PostgresCosts
+from tests.support.budgets import spend
 from tests.support.costs import add_traffic, utc
 from tests.support.ledgers import add_everything_up
 from tests.support.metering import entitle
@@ -194,3 +198,41 @@ async def test_one_day_of_23_hours_within_a_day_of_utc(module_database, app):
     for day in ("2027-03-27", "2027-03-28", "2027-03-29"):
         values = {"o": owner.organization_id, "zone": "Europe/London", "first": day, "last": day}
         await assert_equal(app, dsn, owner, values)
+
+
+async def test_what_is_added_up_in_this_moment_counts_once(migrated_database):
+    """A report beside traffic and the job never misses a message, and has none twice."""
+    owner = new_organization(migrated_database)
+    databases = [open_database(migrated_database) for _ in range(2)]
+    costs, today = PostgresCosts(databases[1]), (await PostgresCosts(databases[1]).today(owner))[0]
+    done, ends = 0, time.monotonic() + 3
+
+    async def traffic():
+        nonlocal done
+        while time.monotonic() < ends:
+            assert isinstance(await spend(databases[0], owner, 3), Reserved)
+            done += 1
+
+    async def job():
+        while time.monotonic() < ends:
+            await add_everything_up(migrated_database, 7)
+
+    async def report():
+        reports = 0
+        while time.monotonic() < ends:
+            before = done
+            totals, groups = await costs.sums(owner, Period(today, today + timedelta(days=1)), "user")
+            # One may be recorded whose answer has not come yet.
+            assert before <= totals.messages <= done + 1
+            assert totals.billed == 3 * totals.messages == sum(group.billed for group in groups)
+            assert totals.transactions == totals.messages
+            reports += 1
+        return reports
+
+    _, _, reports = await asyncio.gather(traffic(), job(), report())
+    assert reports > 5
+    assert done > 5
+    parts = query(migrated_database.superuser_dsn, "SELECT sum(entries) FROM quota.usage_parts")
+    assert parts[0][0] > 0
+    for database in databases:
+        await database.close()
