@@ -150,9 +150,18 @@ async def test_passages_step_back_and_the_process_does_not(lane_of):
         return [os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) for _ in items]
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    assert await lane_of(niceness, niceness=before + 5).map([1]) == [before + 5]
+    assert await lane_of(niceness, niceness=5).map([1]) == [before + 5]
     assert await lane_of(niceness).map([1]) == [before]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+    def begun_nicely():
+        """Threads inherit it; only root may take it back."""
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), before + 10)
+        return lane_of(niceness, niceness=5), lane_of(niceness, niceness=19)
+
+    nice, nicest = await asyncio.to_thread(begun_nicely)
+    assert await nice.map([1]) == [min(19, before + 15)]
+    assert await nicest.map([1]) == [19]
 
 
 def test_closing_waits_for_the_current_run():

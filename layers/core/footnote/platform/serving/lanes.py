@@ -63,7 +63,7 @@ class Lane(Generic[Item, Result]):
         run: Called with at most `batch_size` items; returns one result an item, in order.
         batch_size: Items of one run; those of different requests never share one.
         workers: Threads.
-        niceness: Scheduling niceness of the threads (Linux, where it is a thread's own).
+        niceness: How much nicer than the process its threads are (Linux, where it is a thread's own).
         capacity: Items that may wait.
     """
 
@@ -130,7 +130,10 @@ class Lane(Generic[Item, Result]):
 
     def _work(self) -> None:
         if self._niceness and sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
+            own = threading.get_native_id()
+            # Never below what it is: a process that was started nice may not take that back.
+            nicest = min(19, os.getpriority(os.PRIO_PROCESS, own) + self._niceness)
+            os.setpriority(os.PRIO_PROCESS, own, nicest)
         while (taken := self._take()) is not None:
             request, part = taken
             try:
