@@ -82,9 +82,7 @@ def test_an_iam_token_is_what_the_rds_client_of_boto3_signs(monkeypatch):
     ours = iam_token("proxy.example.com", 5432, "footnote_app", "us-east-1")
     # A session of its own: the default one keeps the credentials that it was asked with first.
     session = boto3.session.Session(region_name="us-east-1")
-    theirs = session.client("rds").generate_db_auth_token(
-        "proxy.example.com", 5432, "footnote_app"
-    )
+    theirs = session.client("rds").generate_db_auth_token("proxy.example.com", 5432, "footnote_app")
 
     def parts(token):
         head, _, query = token.partition("?")
