@@ -233,7 +233,7 @@ async def test_a_refund_that_the_event_did_not_bring_about_is_the_billers(
         await services.duplicate_refunds.consume(Delivery(event))
     assert not duplicates(module_database, owner)[0]["is_settled"]
     monkeypatch.setattr(services.duplicate_refunds._store, "settle", settle)
-    assert (await services.duplicate_refunds.settle_late())["duplicates_settled"] == 0
+    assert (await services.duplicate_refunds.settle_late(lambda: True))["duplicates_settled"] == 0
     statement = "UPDATE billing.duplicates SET found_at = found_at - interval '1 hour'"
     with psycopg.connect(module_database.superuser_dsn) as connection:
         connection.execute(statement)

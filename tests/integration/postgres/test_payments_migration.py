@@ -69,3 +69,37 @@ async def test_a_subscription_that_has_begun_its_period_twice_goes_on(postgres_c
             (APRIL, MIDDLE),
             (MIDDLE, MAY),
         ]
+
+
+# The first one was told of before the provider had renewed it: its whole period was closed by the other.
+_WHOLLY_CLOSED = """
+INSERT INTO billing.subscriptions (organization_id, subscription_id, plan, plan_version, provider,
+    customer_ref, provider_ref, provider_changed_at, status, anchor, period_start, period_end, started_at)
+VALUES (%(o)s, gen_random_uuid(), 'pro', 1, 'stripe', 'cus_now', 'sub_1', %(may)s, 'active', %(march)s,
+        %(april)s, %(may)s, %(may)s);
+INSERT INTO billing.periods (organization_id, period_start, period_end, plan, plan_version, provider)
+VALUES (%(o)s, %(april)s, %(may)s, 'pro', 1, 'stripe');
+"""
+
+
+async def test_a_subscription_whose_whole_period_was_closed_goes_on(postgres_cluster):
+    with postgres_cluster.empty_database() as empty:
+        owner_dsn = empty.dsn("footnote_owner")
+        upgrade(owner_dsn, BEFORE)
+        context = new_organization(empty)
+        names = {"o": context.organization_id, "march": MARCH, "april": APRIL, "may": MAY}
+        with psycopg.connect(empty.superuser_dsn, autocommit=True, row_factory=dict_row) as superuser:
+            for statement in _WHOLLY_CLOSED.split(";")[:-1]:
+                superuser.execute(statement.encode(), names)
+            upgrade(owner_dsn)
+            database = open_database(empty)
+            state = ProviderSubscription(
+                context.organization_id, "cus_now", "sub_1", "pro", 1, "active", MAY, JUNE, False, MAY
+            )
+            store = PostgresSubscriptionStore(database, "free")
+            assert await store.apply_provider_state(context, state) == "applied"
+            current = (await store.overview(context)).subscription
+            await database.close()
+            closed = superuser.execute("SELECT period_start, period_end FROM billing.periods").fetchall()
+        assert [(row["period_start"], row["period_end"]) for row in closed] == [(APRIL, MAY)]
+        assert (current.period_start, current.period_end) == (MAY, JUNE)

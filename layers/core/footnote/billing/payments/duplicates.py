@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -102,10 +102,12 @@ class DuplicateRefunds:
         given = await self._provider.give_back(subscription_ref)
         return await self._store.settle(duplicate, given)
 
-    async def settle_late(self) -> dict[str, int]:
-        """Gives back those whose event was given up; how many of them, and how many are still open."""
+    async def settle_late(self, goes_on: Callable[[], bool]) -> dict[str, int]:
+        """Gives back those whose event was given up, while `goes_on`; how many, and how many have failed."""
         done = {"duplicates_settled": 0, "duplicates_failed": 0}
         for organization_id, provider, subscription_ref in await self._store.waiting(_LATE_S, _PAGE):
+            if not goes_on():
+                break
             context = OrganizationContext(organization_id)
             try:
                 done["duplicates_settled"] += await self.settle(context, provider, subscription_ref)

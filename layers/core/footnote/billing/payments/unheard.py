@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -51,10 +51,12 @@ class UnheardSubscriptions:
         self._store = store
         self._provider = provider
 
-    async def catch_up(self) -> dict[str, int]:
-        """Asks for all that are late; how many were brought on, and how many could not be."""
+    async def catch_up(self, goes_on: Callable[[], bool]) -> dict[str, int]:
+        """Asks for those that are late, while `goes_on`; how many were brought on, and how many not."""
         done = {"states_brought": 0, "states_failed": 0}
         for organization_id, reference in await self._store.unheard(self._provider.name, _LATE_S, _PAGE):
+            if not goes_on():
+                break
             try:
                 done["states_brought"] += await self._ask(OrganizationContext(organization_id), reference)
             except Exception as error:

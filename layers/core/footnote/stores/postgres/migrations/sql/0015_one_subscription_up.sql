@@ -77,10 +77,12 @@ SELECT DISTINCT s.organization_id, s.provider_ref, c.period_start
  WHERE s.provider_ref IS NOT NULL AND c.kind = 'fee' AND c.period_start >= s.anchor
    AND c.period_start <= coalesce(s.ended_at, 'infinity');
 -- Two subscriptions in turns have begun periods anew that were closed: the rest of such a one is a period of its own.
-UPDATE billing.subscriptions s SET priced_from = s.period_start, period_start = closed.until
+UPDATE billing.subscriptions s
+   SET priced_from = s.period_start, period_start = closed.until,
+       period_end = greatest(s.period_end, closed.until + interval '1 second')
   FROM (SELECT p.organization_id, max(p.period_end) AS until FROM billing.periods p GROUP BY 1) closed
  WHERE closed.organization_id = s.organization_id AND s.ended_at IS NULL AND s.provider <> 'manual'
-   AND closed.until > s.period_start AND closed.until < s.period_end;
+   AND closed.until > s.period_start;
 ALTER TABLE billing.subscriptions FORCE ROW LEVEL SECURITY;
 ALTER TABLE billing.plan_charges FORCE ROW LEVEL SECURITY;
 ALTER TABLE billing.periods FORCE ROW LEVEL SECURITY;
