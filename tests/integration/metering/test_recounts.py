@@ -116,6 +116,20 @@ async def test_a_count_that_takes_too_long_leaves_the_rest_told(migrated_databas
     assert (findings.mismatches, findings.recounted, findings.complete) == (1, 0, False)
 
 
+async def test_a_ledger_that_cannot_be_added_up_in_time_leaves_the_rest_told(
+    migrated_database, jobs, store, sql
+):
+    context = new_organization(migrated_database)
+    await add_documents(store, context, 2)
+    sql.execute("UPDATE quota.windows SET committed = committed + 1 WHERE meter = 'documents'")
+    sql.execute(
+        "CREATE OR REPLACE FUNCTION quota.add_levels(p_sums quota.sums, p_settled xid8) RETURNS void"
+        " LANGUAGE plpgsql AS $$ BEGIN RAISE query_canceled; END $$"
+    )
+    findings = await reconciler(jobs).reconcile(10)
+    assert (findings.mismatches, findings.recounted, findings.complete) == (1, 1, False)
+
+
 async def test_recounts_spread_over_the_second_half_of_the_week(migrated_database, jobs, sql):
     for _ in range(40):
         new_organization(migrated_database)

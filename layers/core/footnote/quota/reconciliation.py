@@ -109,6 +109,9 @@ class Books(Protocol):
         """Adds up the levels of the next organization's ledger; of other rows about so many if `least` wait.
 
         `None`: there is no other organization.
+
+        Raises:
+            ServiceUnavailable: It took too long, or the store cannot be reached.
         """
         ...
 
@@ -207,7 +210,11 @@ class Reconciler:
         after: UUID | None = None
         reached: UUID | None = None
         while self._clock.monotonic() < deadline:
-            added = await self._books.add_up(after, self._waiting, _ROWS)
+            try:
+                added = await self._books.add_up(after, self._waiting, _ROWS)
+            except ServiceUnavailable:
+                # What is not added up is compared row by row.
+                break
             if added is None:
                 return True
             if not added.again:
