@@ -182,3 +182,23 @@ async def test_one_that_nobody_paid_for_takes_no_others_place(apply, store, owne
     paid = state_of(owner, plan="enterprise", changed_at=APRIL + DAY)
     assert await apply(paid) == "applied"
     assert plan_in_force(module_database, owner) == "enterprise"
+
+
+async def test_a_period_that_is_over_is_priced_by_its_own_plan(apply, owner, times, module_database):
+    """The plan is changed after the end of the period, and before the provider has renewed it."""
+    times.travel(APRIL)
+    first = state_of(owner)
+    assert await apply(first) == "applied"
+    times.travel(MAY + timedelta(minutes=10))
+    changed = replace(first, plan="enterprise", changed_at=MAY + timedelta(minutes=10))
+    assert await apply(changed) == "applied"
+    assert plan_in_force(module_database, owner) == "enterprise"
+    times.travel(MAY + timedelta(minutes=20))
+    renewed = replace(changed, period_start=MAY, period_end=JUNE, changed_at=MAY + timedelta(minutes=20))
+    assert await apply(renewed) == "applied"
+    (closed,) = rows(
+        module_database.superuser_dsn,
+        "SELECT plan, plan_version FROM billing.periods WHERE organization_id = %(o)s",
+        o=owner.organization_id,
+    )
+    assert (closed["plan"], closed["plan_version"]) == ("pro", 1)

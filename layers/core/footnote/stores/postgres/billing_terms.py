@@ -61,9 +61,16 @@ VALUES (
     %(organization_id)s, %(charge_id)s, %(period_start)s, %(kind)s, %(name)s, %(plan)s, %(plan_version)s,
     %(starts_at)s, %(ends_at)s, %(amount_cents)s)
 """
+# Under the plan that was last before its end: a provider renews later, and the plan may be changed meanwhile.
 _CLOSE = """
 INSERT INTO billing.periods (organization_id, period_start, period_end, plan, plan_version, provider)
-VALUES (%(organization_id)s, %(period_start)s, %(period_end)s, %(plan)s, %(plan_version)s, %(provider)s)
+SELECT %(organization_id)s, %(period_start)s, %(period_end)s, coalesce(b.plan, %(plan)s),
+       coalesce(b.plan_version, %(plan_version)s), %(provider)s
+  FROM (SELECT) it LEFT JOIN LATERAL (
+       SELECT plan, plan_version FROM billing.subscriptions
+        WHERE organization_id = %(organization_id)s AND started_at < %(period_end)s
+          AND (ended_at IS NULL OR ended_at > %(period_start)s)
+        ORDER BY started_at DESC, subscription_id DESC LIMIT 1) b ON true
 """
 _CLOSED_UNTIL = """
 SELECT max(period_end) AS until FROM billing.periods WHERE organization_id = %(organization_id)s
