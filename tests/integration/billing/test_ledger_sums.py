@@ -161,6 +161,25 @@ async def test_a_change_of_the_time_zone_needs_no_other_sums(module_database, ap
         await assert_equal(app, dsn, owner, values)
 
 
+async def test_sums_of_another_database_are_not_told(module_database, app):
+    """A restored dump: the sums go up to a transaction that this database has not come to."""
+    dsn = module_database.superuser_dsn
+    owner = new_organization(module_database)
+    entitle(dsn, owner.organization_id, "{}")
+    values = {"o": owner.organization_id, "zone": "UTC", "first": FIRST, "last": LAST}
+    add_traffic(dsn, owner, utc("2027-03-31 12:00"), 10)
+    await add_everything_up(module_database, 5_000)
+    query(
+        dsn,
+        "UPDATE quota.sums SET before = '9000000', levels_before = '9000000' WHERE organization_id = %s",
+        owner.organization_id,
+    )
+    query_with(dsn, MORE, values)
+    await assert_equal(app, dsn, owner, values)
+    await add_everything_up(module_database, 5_000)
+    await assert_equal(app, dsn, owner, values)
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
 async def test_the_first_and_the_last_days_of_all_time(module_database, app, zone):
     owner = new_organization(module_database)
@@ -205,6 +224,7 @@ async def test_what_is_added_up_in_this_moment_counts_once(migrated_database):
     owner = new_organization(migrated_database)
     databases = [open_database(migrated_database) for _ in range(2)]
     costs, today = PostgresCosts(databases[1]), (await PostgresCosts(databases[1]).today(owner))[0]
+    usage, days = PostgresUsageStore(databases[1]), DayRange(today, today + timedelta(days=1))
     done, ends = 0, time.monotonic() + 3
 
     async def traffic():
@@ -226,6 +246,9 @@ async def test_what_is_added_up_in_this_moment_counts_once(migrated_database):
             assert before <= totals.messages <= done + 1
             assert totals.billed == 3 * totals.messages == sum(group.billed for group in groups)
             assert totals.transactions == totals.messages
+            before = done
+            told = await usage.report(owner, days, "user" if reports % 2 else "day")
+            assert before <= sum(row.units for row in told.rows if row.meter == "messages") <= done + 1
             reports += 1
         return reports
 
