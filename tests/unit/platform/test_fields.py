@@ -74,7 +74,7 @@ def test_a_value_of_any_depth_is_looked_through():
     ("kind", "good", "bad"),
     [
         (Flag, [True, False], [0, 1, "true", "no", None]),
-        (Whole, [0, -5, 2**53], [True, "5", 5.5, "", None]),
+        (Whole, [0, -5, 2**53, 5.0], [True, "5", 5.5, "", None]),
         (Figure, [0, 1, 0.5], [True, "0.5", "", None]),
         (Line, [" a "], ["", "  ", "a\nb", "a\x00", 5]),
         (

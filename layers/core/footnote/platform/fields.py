@@ -54,6 +54,11 @@ def _written_day(value: Any) -> Any:
     raise ValueError("write it as YYYY-MM-DD, a time with T and hh:mm:ss and Z or an offset behind it")
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5.0 is whole."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
 ]
@@ -67,7 +72,7 @@ Title = Annotated[
 Flag = Annotated[bool, Strict()]
 """True or false."""
 
-Whole = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 """A whole number."""
 
 Figure = Annotated[float, Strict()]
