@@ -120,6 +120,8 @@ async def test_a_wrong_body_names_the_field_and_never_the_value(client):
     assert reply.status_code == 422
     assert {field["field"] for field in reply.json()["details"]["fields"]} == {"body.password", "body.extra"}
     assert "hunter2" not in reply.text
+    told = (await client.post("/body", json={"password": "a\x00b"})).json()["details"]["fields"]
+    assert told == [{"field": "body.password", "problem": "NUL characters are not allowed"}]
 
 
 async def test_of_many_mistakes_the_first_are_told_and_the_answer_stays_small(client):

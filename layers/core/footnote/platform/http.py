@@ -30,6 +30,7 @@ from footnote.platform.settings import load_settings
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MOST_PROBLEMS, _LONGEST_TEXT = 20, 200
+_OWN = "Value error, "  # what pydantic puts before the message of a validator
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
 
 _EXPOSED_HEADERS = (
@@ -219,7 +220,10 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
     fields = [
-        {"field": _shortened(".".join(map(str, problem["loc"]))), "problem": _shortened(problem["msg"])}
+        {
+            "field": _shortened(".".join(map(str, problem["loc"]))),
+            "problem": _shortened(problem["msg"].removeprefix(_OWN)),
+        }
         for problem in problems[:_MOST_PROBLEMS]
     ]
     first = f"{fields[0]['field']}: {fields[0]['problem']}" if fields else "the body cannot be read"
