@@ -13,8 +13,12 @@ from uuid import UUID
 import psycopg
 
 from footnote.platform.ids import new_id
-from footnote.quota import HoldRequest, Meter
+from footnote.quota import HoldRequest, Meter, Used
 from tests.support.metering import entitle
+
+CHAT = {Meter.MESSAGES: 1, Meter.INPUT_TOKENS: 100, Meter.COST: 50}
+"""What a request reserves, and what it has used in the end."""
+USED = (Used(Meter.MESSAGES, 1), Used(Meter.INPUT_TOKENS, 60, "a-model", 20))
 
 NIGHTLY = bool(os.environ.get("FOOTNOTE_NIGHTLY"))
 """Figures of the whole test plan, hours; otherwise those of the gate."""
@@ -125,3 +129,10 @@ class MovedClock:
 
     def set(self, moment: str | datetime) -> None:
         query(self._dsn, "UPDATE public.test_time SET now = %s", moment)
+
+
+def swept(dsn: str) -> None:
+    """Ends all holds, as the sweeper does when their time is over."""
+    let_time_of_holds_pass(dsn)
+    while query(dsn, "SELECT metering.expire_next(5)") == [(True,)]:
+        pass
