@@ -100,6 +100,11 @@ async def test_a_server_that_ends_is_replaced_with_its_adapter(runtime):
     children = psutil.Process(pid).children()
     result = await runtime.invoke("stream", event("GET", "/stream/exit"))
     assert result.function_error == "Unhandled"
+    # The adapter notices the end of its server a moment after the request has failed.
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
     _, pieces = await collect(await runtime.invoke("stream", event(body={"pieces": 1, "pause": 0})))
     assert len(pieces) == 1
     assert runtime.status()["stream"] != [pid]
