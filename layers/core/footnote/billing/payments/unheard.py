@@ -10,7 +10,7 @@ from uuid import UUID
 from footnote.billing.payments.ports import PaymentProvider, ProviderSubscription
 from footnote.billing.payments.webhooks import NAMESPACE, Outcome
 from footnote.platform.context import OrganizationContext
-from footnote.platform.errors import FootnoteError
+from footnote.platform.errors import FootnoteError, NotFound
 from footnote.platform.logging import get_logger
 from footnote.platform.metrics import tell_metrics
 
@@ -71,10 +71,7 @@ class UnheardSubscriptions:
         asked_at = await self._store.now()
         state = await self._provider.state(reference, asked_at)
         if state is None or state.organization_id != context.organization_id:
-            # Not ended here: the account may be another one than that in which it was paid.
-            logger.error(
-                "the payment provider does not know a subscription that runs here",
-                extra={"organization_id": str(context.organization_id), "subscription_ref": reference},
-            )
-            return False
+            # Not ended here: the account may be another one than that in which it was paid. But it runs
+            # unpaid, and so has to be looked at.
+            raise NotFound(f"The payment provider does not know the subscription {reference}.")
         return await self._store.apply_provider_state(context, state) == "applied"

@@ -90,7 +90,7 @@ class PostgresClosings:
         self._default_plan = default_plan
 
     async def close_next(self, context: OrganizationContext) -> bool:
-        """See `footnote.billing.biller.InvoiceIssuer.close_next`."""
+        """See `footnote.billing.biller.Closings.close_next`."""
         async with self._database.tenant_tx(context, background=True) as cursor:
             await take_turn(cursor, context.organization_id)
             ending = await self._due(cursor, context)
