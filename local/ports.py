@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -50,12 +50,13 @@ def accepts(port: int, timeout_s: float = 0.2) -> bool:
         return False
 
 
-def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
+def remembered_ports(file: Path, names: Iterable[str], promised: Collection[int] = ()) -> dict[str, int]:
     """One port per name, the same at every start as long as nobody else took it meanwhile.
 
     Args:
         file: Where the choice is kept.
         names: Of the servers.
+        promised: Ports of others that do not listen yet.
 
     Raises:
         OSError: Nearly every port is taken.
@@ -67,8 +68,9 @@ def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
         port = known.get(name)
-        if port is None or port in chosen.values() or not is_free(port):
-            port = _choose(set(chosen.values()) | set(known.values()))
+        taken = {*chosen.values(), *promised}
+        if port is None or port in taken or not is_free(port):
+            port = _choose(taken | set(known.values()))
         chosen[name] = port
     if chosen != known:
         file.write_text(json.dumps(chosen, indent=1))

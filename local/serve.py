@@ -66,7 +66,7 @@ def configure(
     known = secrets.load_or_create(data.secrets)
     config = StackConfig(
         data=data,
-        ports=Ports(api=api_port, **remembered_ports(data.ports, _ENGINE_PORTS)),
+        ports=Ports(api=api_port, **remembered_ports(data.ports, _ENGINE_PORTS, {api_port})),
         cache=cache,
         credential_key=known.credential_key,
         secrets=known.for_secrets_manager(os.environ.get("FOOTNOTE_GENERATION_API_KEY")),

@@ -26,6 +26,15 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(tmp_path: Path) -> None:
     assert json.loads(file.read_text()) == second
 
 
+def test_a_port_that_is_promised_to_another_is_given_up(tmp_path: Path) -> None:
+    """The gateway's is chosen by the user, and listens last."""
+    file = tmp_path / "ports.json"
+    first = remembered_ports(file, ("a", "b"))
+    second = remembered_ports(file, ("a", "b"), {first["a"]})
+    assert second["a"] not in first.values()
+    assert second["b"] == first["b"]
+
+
 def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
     file.write_text("[1, 2")
