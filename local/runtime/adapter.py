@@ -73,6 +73,14 @@ class Server:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def settle(self) -> None:
+        """After it broke off: waits until it serves again or has ended.
+
+        A process that ends closes its connections first; what is sent to it in between is lost.
+        """
+        while self.running and not self._is_ready():
+            time.sleep(_POLL_S)
+
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=1.0)
         try:
@@ -154,7 +162,8 @@ class Adapter:
         """Serves events until the web server ends."""
         while self._server.running:
             event, context = self._next()
-            self._serve(event, context)
+            if not self._serve(event, context):
+                self._server.settle()
 
     def _next(self) -> tuple[dict[str, Any], dict[str, Any]]:
         self._runtime.request("GET", f"{RUNTIME}invocation/next")
@@ -177,7 +186,8 @@ class Adapter:
         }
         return event, context
 
-    def _serve(self, event: dict[str, Any], context: dict[str, Any]) -> None:
+    def _serve(self, event: dict[str, Any], context: dict[str, Any]) -> bool:
+        """Whether the web server answered to the end."""
         runtime = self._runtime
         path = f"{RUNTIME}invocation/{context['request_id']}"
         try:
@@ -185,7 +195,7 @@ class Adapter:
         except (OSError, http.client.HTTPException) as error:
             self._backend.close()
             report_error(runtime, f"{path}/error", type(error).__name__, str(error))
-            return
+            return False
         runtime.putrequest("POST", f"{path}/response")
         runtime.putheader("Content-Type", CONTENT_TYPE)
         runtime.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")
@@ -197,6 +207,7 @@ class Adapter:
         trailers = f"Lambda-Runtime-Function-Error-Type: {error_type}\r\n" if error_type else ""
         runtime.send(f"0\r\n{trailers}\r\n".encode())
         runtime.getresponse().read()
+        return not error_type
 
     def _forward(self, event: dict[str, Any], context: dict[str, Any]) -> http.client.HTTPResponse:
         """Sends the request; once more on a new connection if the server had closed the kept one."""
